@@ -1,0 +1,244 @@
+"""The members of a federation, their keys and their groups, read from `directory.json`.
+
+That file is one JSON object (times are whole seconds since 1970, in UTC):
+
+    {"fed": "cen-test",                       id of the federation; objects of another one never verify here
+     "class": "live|exercise|training",
+     "version": 7, "issued": 1767225600,      one version, one content; versions only grow
+     "regions": ["ESA", "EUR"],
+     "groups": {"east": {"1": ["KE"], "2": ["KE", "TZ"]}},      named groups, every version that ever was
+     "nodes": [{
+        "id": "KE", "name": "Kenya Revenue Authority", "kind": "administration|rilo|oversight",
+        "country": "KE", "region": "ESA",     country: of administrations; region: of `regions`, or absent
+        "roles": ["member"], "status": "active|suspended|left",
+        "endpoints": ["https://cnp.example/ke"],      none: the node pushes, and pulls on a timer
+        "protocols": ["cnp/1"],
+        "keys": [{"kid": RFC 7638 thumbprint, "use": "record|log|http", "x": JWK member (RFC 8037, section 2),
+                  "nbf": 1767225600, "exp": 1830297600,
+                  "revoked": {"since": 1780000000, "reason": "compromised"}}],     revoked: only if it is
+        "limits": {...}, "contact": {...}}]}          optional, kept as they are
+
+`parse_directory` is strict about all that a decision rests on, and ignores members that it does not know. A
+key of an unknown use or algorithm (`alg`, by default Ed25519) is kept out of the look-ups: later versions of
+the protocol add some. Left to others: whether these bytes are the federation's directory at all
+(`federation.trust`), and that a key is held by whom it is listed for (`federation.nodecard`).
+
+Trust: whoever chooses the bytes names the members and their keys, so only bytes that `federation.trust`
+vouches for, or a file that the operator points to, may come here. No bytes make the reader do more than
+refuse them.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, cast, get_args
+from urllib.parse import urlsplit
+
+from crypto import strictjson
+from crypto.errors import CryptoError
+from crypto.keys import KeyUse, admit_jwk
+from federation.errors import DirectoryRefused
+from federation.fields import Fields
+from federation.membership import CLASSES, KINDS, STATUSES, Class, Directory, Kind, ListedKey, Member, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "COUNTRY",
+    "FED_ID",
+    "GROUP_ID",
+    "KEY_USES",
+    "MAX_DIRECTORY_BYTES",
+    "NODE_ID",
+    "Class",
+    "Directory",
+    "Kind",
+    "ListedKey",
+    "Member",
+    "Status",
+    "endpoint_fault",
+    "parse_directory",
+]
+
+MAX_DIRECTORY_BYTES: Final = 5_000_000
+"""Two hundred nodes with three keys each take 120 kB; this leaves room for forty times as much."""
+MAX_DEPTH: Final = 16
+
+NODE_ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
+COUNTRY: Final = re.compile(r"[A-Z]{2}")
+FED_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""No slash and no space: the id stands in origin lines and key names of checkpoints."""
+GROUP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""No `@` and no `:`, which separate a group from its version and from the word before it."""
+GROUP_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
+"""One spelling for each number: "01" beside "1" would be two groups under one name."""
+KEY_USES: Final = cast("tuple[KeyUse, ...]", get_args(KeyUse))
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def parse_directory(data: bytes) -> Directory:
+    """Read `directory.json`, all of it or nothing.
+
+    Raises DirectoryRefused, whose detail begins with the path of what is wrong.
+    """
+    if len(data) > MAX_DIRECTORY_BYTES:
+        raise DirectoryRefused(f"directory: {len(data)} bytes, more than {MAX_DIRECTORY_BYTES}")
+    try:
+        value = strictjson.parse(data, max_depth=MAX_DEPTH)
+    except CryptoError as error:
+        raise DirectoryRefused(f"directory: not strict JSON: {error}") from None
+    top = Fields.of(value, "directory", DirectoryRefused)
+    class_ = top.one_of("class", CLASSES)
+    regions = top.texts("regions")
+    nodes: dict[str, Fields] = {}
+    for node in top.objects("nodes"):
+        name = node.text("id", NODE_ID)
+        if name in nodes:
+            raise node.refuse("id", f"{name} is listed twice")
+        nodes[name] = node
+    groups = _groups(top.object("groups"), frozenset(nodes))
+    members = {name: _member(node, class_, regions, groups) for name, node in nodes.items()}
+    keys = _keys(nodes)
+    by_use: dict[tuple[str, KeyUse], list[ListedKey]] = {}
+    for listed in keys.values():
+        by_use.setdefault((listed.node, listed.use), []).append(listed)
+    return Directory(
+        fed=top.text("fed", FED_ID),
+        class_=class_,
+        version=top.whole("version", least=1),
+        issued=top.whole("issued"),
+        regions=regions,
+        members=MappingProxyType(members),
+        groups=MappingProxyType(groups),
+        keys=MappingProxyType(keys),
+        by_use=MappingProxyType({owner: tuple(listed) for owner, listed in by_use.items()}),
+    )
+
+
+def endpoint_fault(url: str, *, class_: Class | None = None) -> str | None:
+    """Return what is wrong with the base address of a node, or None if nothing is.
+
+    Plain http is for this machine only once the federation is live; a test federation may use it anywhere.
+
+    >>> endpoint_fault("https://user@cnp.example/ke")
+    'holds a user name or password'
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    remote = host not in LOOPBACK
+    faults = {
+        "is not an http or https URL with a host": parts.scheme not in {"http", "https"} or not host,
+        "holds a user name or password": "@" in parts.netloc,
+        "holds a query or a fragment": "?" in url or "#" in url,
+        "holds characters or steps that no base address needs": (
+            re.search(r"[^!-~]|\\|/\.{1,2}(/|$)", url) is not None
+        ),
+        "is plain http, which a live federation allows on the machine itself only": (
+            class_ == "live" and parts.scheme == "http" and remote
+        ),
+    }
+    return next((fault for fault, present in faults.items() if present), None)
+
+
+def _groups(groups: Fields, ids: frozenset[str]) -> dict[str, Mapping[int, frozenset[str]]]:
+    found: dict[str, Mapping[int, frozenset[str]]] = {}
+    for name in groups.value:
+        if not GROUP_ID.fullmatch(name):
+            raise groups.refuse(name, "is not the id of a group")
+        versions = groups.object(name)
+        by_version: dict[int, frozenset[str]] = {}
+        for version in versions.value:
+            if not GROUP_VERSION.fullmatch(version):
+                raise versions.refuse(version, "a version is a number from 1 on, without leading zeros")
+            listed = frozenset(versions.texts(version))
+            if not listed <= ids:
+                raise versions.refuse(version, f"{min(listed - ids)} is not a listed node")
+            by_version[int(version)] = listed
+        if not by_version:
+            raise groups.refuse(name, "has no version")
+        found[name] = MappingProxyType(by_version)
+    return found
+
+
+def _member(
+    node: Fields,
+    class_: Class,
+    regions: tuple[str, ...],
+    groups: Mapping[str, Mapping[int, frozenset[str]]],
+) -> Member:
+    name = node.text("id", NODE_ID)
+    kind = node.one_of("kind", KINDS)
+    country = node.text("country", COUNTRY) if kind == "administration" or "country" in node else None
+    region = node.text("region") if "region" in node else None
+    if region is not None and region not in regions:
+        raise node.refuse("region", f"{region!r} is not one of the directory's regions")
+    endpoints = node.texts("endpoints")
+    for at, url in enumerate(endpoints):
+        fault = endpoint_fault(url, class_=class_)
+        if fault:
+            raise node.refuse(f"endpoints[{at}]", fault)
+    return Member(
+        id=name,
+        name=node.text("name"),
+        kind=kind,
+        country=country,
+        region=region,
+        roles=frozenset(node.texts("roles")),
+        status=node.one_of("status", STATUSES),
+        endpoints=endpoints,
+        protocols=frozenset(node.texts("protocols")),
+        groups=frozenset(
+            f"{group}@{version}"
+            for group, versions in groups.items()
+            for version, listed in versions.items()
+            if name in listed
+        ),
+        limits=MappingProxyType(dict(node.object("limits").value) if "limits" in node else {}),
+        contact=MappingProxyType(dict(node.object("contact").value) if "contact" in node else {}),
+    )
+
+
+def _keys(nodes: Mapping[str, Fields]) -> dict[str, ListedKey]:
+    """Collect the keys that this version of the protocol can use. An id stands once in the whole file."""
+    found: dict[str, ListedKey] = {}
+    owners: dict[str, str] = {}
+    for name, node in nodes.items():
+        for key in node.objects("keys"):
+            kid, use = key.text("kid"), key.text("use")
+            if kid in owners:
+                raise key.refuse("kid", f"this key is already listed under {owners[kid]}")
+            owners[kid] = f"{name} for {use}"
+            if use in KEY_USES and key.value.get("alg", "Ed25519") == "Ed25519":
+                found[kid] = _key(key, name, kid)
+    return found
+
+
+def _key(key: Fields, node: str, kid: str) -> ListedKey:
+    try:
+        public = admit_jwk({"kty": "OKP", "crv": "Ed25519", "x": key.text("x")})
+    except CryptoError as error:
+        raise key.refuse("x", str(error)) from None
+    if public.kid != kid:
+        raise key.refuse("kid", f"is not the thumbprint of the key, which is {public.kid}")
+    nbf, exp = key.whole("nbf"), key.whole("exp")
+    if exp <= nbf:
+        raise key.refuse("exp", "is not after nbf")
+    since = reason = None
+    if "revoked" in key:
+        revoked = key.object("revoked")
+        since, reason = revoked.whole("since"), revoked.text("reason")
+    return ListedKey(
+        kid=kid,
+        node=node,
+        use=key.one_of("use", KEY_USES),
+        nbf=nbf,
+        exp=exp,
+        revoked_since=since,
+        revoked_reason=reason,
+        public=public,
+    )

@@ -1,0 +1,303 @@
+"""Judge the entries of a page: take each in, or say in the protocol's word why not.
+
+`judge` is pure: it gets a page whose place in the feed is proven, what is held already, the directory and the time,
+and returns one effect an entry. The caller stores all of them, the page and the cursor in one transaction. The steps,
+numbered in `_judge_entry`:
+
+ 1. the leaf has its form, and its own index
+ 2. the sender is in good standing (a tombstone counts from anyone)
+ 3. the record is the sender's own (relayed records need a grant of their issuer)
+ 4. the body is there
+ 5. the record verifies (`federation.envelope`)
+ 6. leaf and record name the same thing
+ 7. what is shown is what was granted, and not more
+ 8. a tombstone dominates
+ 9. one (iss, rid, ver) has one envelope
+10. `prev` names the neighbour that is held
+11. the highest grant counter wins
+
+An entry that fails is quarantined with its reason and the feed goes on: one bad entry never stops a feed.
+
+Trust: until step 5 the body is hostile; the leaf is its sender's word all along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from federation.directory import Directory
+from federation.envelope import VerifiedRecord, verify_record
+from federation.errors import (
+    BodyWithheld,
+    FederationError,
+    GrantExceeded,
+    Malformed,
+    NoRelayGrant,
+    ProblemType,
+    RecordEquivocation,
+    RecordInvalid,
+    Suspended,
+    VersionFork,
+)
+from federation.feed import Leaf, parse_leaf
+from federation.grants import Handling, HandlingRefused, strictest
+from federation.pages import PageEntry, VerifiedPage
+from federation.ports import Held, HeldVersion, Holdings
+
+WITH_BODY: Final = frozenset({"put", "more", "tomb"})
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A version to keep and to show; `newest` tells whether it is the one to use."""
+
+    n: int
+    leaf: Leaf
+    record: VerifiedRecord
+    handling: Handling
+    newest: bool
+    pending: bool
+    """Fewer groups came than were granted: something later must explain it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """More groups of a version that is held (`more`)."""
+
+    n: int
+    leaf: Leaf
+    record: VerifiedRecord
+    handling: Handling
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Groups to erase of a record that is held (`less`): what is not in the leaf's mask."""
+
+    n: int
+    leaf: Leaf
+
+
+@dataclass(frozen=True, slots=True)
+class Tighten:
+    """A stricter handling of a record that is held."""
+
+    n: int
+    leaf: Leaf
+    handling: Handling
+
+
+@dataclass(frozen=True, slots=True)
+class Entomb:
+    """The record is recalled: no version of it is used from now on."""
+
+    n: int
+    leaf: Leaf
+    record: VerifiedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing to do, and no fault: something newer was there first."""
+
+    n: int
+    leaf: Leaf
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """A grant without a body: a later entry must explain it, or it is `body-withheld` once both heads are reached."""
+
+    n: int
+    leaf: Leaf
+    entry: PageEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """An entry that is chained and whose body is kept aside, with the reason."""
+
+    n: int
+    leaf: Leaf | None
+    entry: PageEntry
+    problem: ProblemType
+    detail: str
+
+
+Effect = Store | Extend | Reduce | Tighten | Entomb | Skip | Await | Quarantine
+Verifier = Callable[[str], VerifiedRecord]
+
+
+def judge(
+    page: VerifiedPage, *, directory: Directory, holdings: Holdings, now: int, verifier: Verifier | None = None
+) -> list[Effect]:
+    """One effect for each entry of the page, in the page's order. Never raises for what an entry holds.
+
+    `verifier` replaces the verification of a body (the same checks, on other processors); by default each is verified
+    here. `now` in seconds.
+    """
+    leaves: list[Leaf | FederationError] = []
+    for entry in page.entries:
+        try:
+            leaves.append(parse_leaf(entry.e))
+        except FederationError as error:
+            leaves.append(error)
+    keys = {(leaf.iss, leaf.rid) for leaf in leaves if isinstance(leaf, Leaf) and leaf.op != "epoch"}
+    held = dict(holdings.held(keys)) if keys else {}
+    verify = verifier or (lambda token: verify_record(token, directory=directory, now=now))
+    effects: list[Effect] = []
+    for offset, (entry, leaf) in enumerate(zip(page.entries, leaves, strict=True)):
+        n = page.start + offset
+        if isinstance(leaf, FederationError):
+            effects.append(Quarantine(n, None, entry, leaf.problem, leaf.detail))
+            continue
+        effects.append(
+            judge_entry(n, entry, leaf, sender=page.feed.sender, directory=directory, held=held, verify=verify)
+        )
+    return effects
+
+
+def judge_entry(
+    n: int,
+    entry: PageEntry,
+    leaf: Leaf,
+    *,
+    sender: str,
+    directory: Directory,
+    held: dict[tuple[str, str], Held],
+    verify: Verifier,
+) -> Effect:
+    """Judge one entry against what is held, and note in `held` what it changes. A retry comes in here too."""
+    try:
+        effect = _judge_entry(n, entry, leaf, sender=sender, directory=directory, held=held, verify=verify)
+    except FederationError as error:
+        return Quarantine(n, leaf, entry, error.problem, error.detail)
+    _note(held, effect)
+    return effect
+
+
+def _judge_entry(
+    n: int,
+    entry: PageEntry,
+    leaf: Leaf,
+    *,
+    sender: str,
+    directory: Directory,
+    held: Mapping[tuple[str, str], Held],
+    verify: Verifier,
+) -> Effect:
+    if leaf.n != n:  # step 1
+        raise Malformed(f"the leaf names the index {leaf.n} and stands at {n}")
+    if leaf.op == "epoch":
+        if n != 0:
+            raise Malformed("an epoch leaf is the first of its feed")
+        return Skip(n, leaf, "a new epoch of this feed")
+    member = directory.member(sender)  # step 2
+    if leaf.op != "tomb" and (member is None or member.status != "active"):
+        raise Suspended("the directory does not list the sender as active")
+    if leaf.op != "tomb" and leaf.iss != sender:  # step 3
+        raise NoRelayGrant("the record is not the sender's own, and no grant of its issuer came with it")
+    known = held.get((leaf.iss, leaf.rid), Held())
+    if leaf.op in {"less", "tighten"}:
+        return _withdrawal(n, leaf, known)
+    if entry.s is None:  # step 4
+        if known.gc >= leaf.gc or known.tombstoned:
+            return Skip(n, leaf, "a later entry has taken this one's place")
+        if leaf.op == "tomb":
+            raise BodyWithheld("a tomb entry carries its tombstone")
+        return Await(n, leaf, entry)
+    record = verify(entry.s)  # step 5
+    if (record.iss, record.rid, record.ver, record.jh) != (leaf.iss, leaf.rid, leaf.ver, leaf.jh):  # step 6
+        raise RecordInvalid("the body is not the record version that the leaf names")
+    if record.mask & ~leaf.gm:  # step 7
+        raise GrantExceeded("more groups are shown than the entry grants")
+    if leaf.gm >> record.width:
+        raise GrantExceeded("the grant mask is wider than the record")
+    if leaf.op == "tomb":
+        if record.tomb is None:
+            raise RecordInvalid("the body of a tomb entry is no tombstone")
+        return Entomb(n, leaf, record)
+    if record.tomb is not None:
+        raise RecordInvalid("a tombstone travels as a tomb entry")
+    if known.tombstoned:  # step 8
+        return Skip(n, leaf, "the record was recalled")
+    own = known.version(record.ver)
+    if own is not None and own.jh != record.jh:  # step 9
+        raise RecordEquivocation("another envelope of the same record version is held")
+    _check_chain(record, known)  # step 10
+    handling = _handling(record, leaf)
+    if leaf.gc <= known.gc:  # step 11
+        return Skip(n, leaf, "a later grant of this record was applied before")
+    if leaf.op == "more":
+        if own is None:
+            raise RecordInvalid("more groups of a version that is not held here")
+        if (record.mask | own.mask) != leaf.gm:
+            raise RecordInvalid("what is held and what is shown do not make up what was granted")
+        return Extend(n, leaf, record, handling)
+    pending = record.mask != leaf.gm
+    return Store(n, leaf, record, handling, newest=record.ver >= known.newest, pending=pending)
+
+
+def _withdrawal(n: int, leaf: Leaf, known: Held) -> Effect:
+    if leaf.gc <= known.gc:
+        return Skip(n, leaf, "a later grant of this record was applied before")
+    if leaf.op == "less":
+        return Reduce(n, leaf)
+    return Tighten(n, leaf, _parse_handling(leaf))
+
+
+def _check_chain(record: VerifiedRecord, known: Held) -> None:
+    """`prev` is compared only where the neighbour is held: a gap in the versions is normal."""
+    before = known.version(record.ver - 1)
+    if before is not None and record.prev != before.jh:
+        raise VersionFork("prev does not name the version before it that is held here")
+
+
+def _parse_handling(leaf: Leaf) -> Handling:
+    if leaf.grant is None:
+        raise Malformed("the entry tells no handling obligations")
+    try:
+        return Handling.from_json(leaf.grant)
+    except HandlingRefused as error:
+        raise Malformed(f"the entry's handling obligations: {error}") from error
+
+
+def _handling(record: VerifiedRecord, leaf: Leaf) -> Handling:
+    """What binds this node: the strictest of the record's own floor and of the grant (protocol page, section 4)."""
+    try:
+        floor = Handling.from_json(record.handling)
+    except HandlingRefused as error:
+        raise RecordInvalid(f"the record's handling floor: {error}") from error
+    return strictest(floor, _parse_handling(leaf))
+
+
+def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
+    """Later entries of the same page are judged as if this one were stored."""
+    if isinstance(effect, Skip | Await | Quarantine):
+        return
+    key = (effect.leaf.iss, effect.leaf.rid)
+    known = held.get(key, Held())
+    versions = dict(known.versions or {})
+    if isinstance(effect, Entomb):
+        held[key] = replace(known, tombstoned=True)
+        return
+    if isinstance(effect, Store):
+        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.record.mask)
+    elif isinstance(effect, Extend):
+        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.leaf.gm)
+    elif isinstance(effect, Reduce):
+        for ver, version in versions.items():
+            versions[ver] = HeldVersion(version.jh, version.mask & effect.leaf.gm)
+    held[key] = Held(gc=effect.leaf.gc, tombstoned=known.tombstoned, versions=versions)
+
+
+def summary(effects: Sequence[Effect]) -> dict[str, int]:
+    """How many entries came out how: for logs and progress."""
+    counts: dict[str, int] = {}
+    for effect in effects:
+        name = type(effect).__name__.lower()
+        counts[name] = counts.get(name, 0) + 1
+    return counts

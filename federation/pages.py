@@ -1,0 +1,187 @@
+"""Pages: the only object in which feeds are exchanged, over all roads (pull, push, bundle).
+
+`build_page` writes one at the sender; `verify_page` opens one at the recipient and hands out entries whose place in
+the feed is proven. What stands in an entry is judged later and one by one (`federation.inbox`), so that one bad entry
+never stops a feed. The steps of `verify_page`, numbered in the code:
+
+ 1. size and strict JSON                  4. every leaf is hashed, as the exact text that was sent
+ 2. the feed is from a member, to us      5. the checkpoint is the sender's, of this feed, of size `to`
+ 3. it begins where we stand              6. its root is ours after appending; the head is not behind
+
+Trust: the sender can put anything into a page, and can never again put anything else in its place.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from crypto import merkle, strictjson
+from crypto.checkpoint import Checkpoint, open_checkpoint
+from crypto.errors import CryptoError
+from federation.directory import Directory
+from federation.errors import (
+    FeedFork,
+    FromBeyondHead,
+    Malformed,
+    NotFound,
+    NotMember,
+    Refused,
+    TooLarge,
+)
+from federation.feed import FeedId, key_name
+
+MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
+MAX_ENTRIES: Final = 500
+
+_MEMBERS: Final = frozenset({"feed", "from", "to", "entries", "checkpoint", "head", "dir"})
+
+
+@dataclass(frozen=True, slots=True)
+class PageEntry:
+    """One entry as it travels: the leaf's exact text, the body and the relay grant where there are any."""
+
+    e: str
+    s: str | None = None
+    rg: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedPage:
+    """A page that continues the feed. Only `verify_page` makes one; the entries' contents are still unjudged."""
+
+    feed: FeedId
+    start: int
+    entries: tuple[PageEntry, ...]
+    range: merkle.CompactRange
+    """The compact range after the page: what the recipient stores beside the entries."""
+    checkpoint: Checkpoint
+    head: Checkpoint
+    directory_version: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether the sender had nothing beyond this page when it wrote it."""
+        return self.range.size >= self.head.size
+
+
+def build_page(
+    *,
+    feed: FeedId,
+    start: int,
+    entries: Sequence[PageEntry],
+    checkpoint: str,
+    head: str,
+    directory_version: int,
+) -> bytes:
+    """Write a page; `checkpoint` is the signed note at size `start + len(entries)`, `head` the newest one."""
+    members: list[dict[str, str]] = []
+    for entry in entries:
+        row = {"e": entry.e}
+        if entry.s is not None:
+            row["s"] = entry.s
+        if entry.rg is not None:
+            row["rg"] = entry.rg
+        members.append(row)
+    return orjson.dumps(
+        {
+            "feed": str(feed),
+            "from": start,
+            "to": start + len(members),
+            "entries": members,
+            "checkpoint": checkpoint,
+            "head": head,
+            "dir": directory_version,
+        }
+    )
+
+
+def verify_page(
+    data: bytes, *, directory: Directory, recipient: str, start: merkle.CompactRange, feed: FeedId | None = None
+) -> VerifiedPage:
+    """Open a page that continues the feed at `start`, or raise the reason it does not.
+
+    `recipient` is this node's id and `feed` the feed that was asked for, where one was. Raises `Malformed`,
+    `TooLarge`, `NotFound` (not ours), `NotMember`, `FromBeyondHead`, `FeedFork` (the sender signed another history),
+    or `Refused` with the word of the floor below.
+    """
+    page = _parse(data)  # step 1
+    named = FeedId.parse(page["feed"])
+    if named.recipient != recipient or (feed is not None and named != feed):  # step 2
+        raise NotFound("this page belongs to another feed")
+    if named.sender not in directory.members:
+        raise NotMember("the sender of this page is not in the directory")
+    begin, end = page["from"], page["to"]
+    if begin > start.size:  # step 3
+        raise FromBeyondHead("the page begins beyond what is held here", expected=start.size)
+    if begin < start.size:
+        raise Malformed(f"the page begins at {begin}, and entries below {start.size} are held already")
+    entries = tuple(PageEntry(row["e"], row.get("s"), row.get("rg")) for row in page["entries"])
+    grown = start.extend(merkle.leaf_hash(entry.e.encode()) for entry in entries)  # step 4
+    if grown.size != end:
+        raise Malformed("from, to and the number of entries do not agree")
+    checkpoint = _open(page["checkpoint"], directory=directory, feed=named)  # step 5
+    head = _open(page["head"], directory=directory, feed=named)
+    if checkpoint.size != grown.size:
+        raise Malformed("the checkpoint is not of the page's end")
+    if checkpoint.root != grown.root():  # step 6
+        raise FeedFork("the sender's signed root is not the root of the entries that it sent")
+    if head.size < checkpoint.size or (head.size == checkpoint.size and head.root != checkpoint.root):
+        raise FeedFork("the head that the sender signed is behind the page, or of another history")
+    return VerifiedPage(
+        feed=named,
+        start=begin,
+        entries=entries,
+        range=grown,
+        checkpoint=checkpoint,
+        head=head,
+        directory_version=page["dir"],
+    )
+
+
+def note_to_query(note: str) -> str:
+    """A checkpoint note as the `cp` parameter of a request: unpadded base64url."""
+    return base64.urlsafe_b64encode(note.encode()).rstrip(b"=").decode()
+
+
+def _open(note: str, *, directory: Directory, feed: FeedId) -> Checkpoint:
+    try:
+        return open_checkpoint(
+            note,
+            origin=feed.origin(directory.fed),
+            key_name=key_name(directory.fed, feed.sender),
+            keys=directory.keys_of(feed.sender, "log"),
+        )
+    except CryptoError as error:
+        raise Refused.because(error) from error
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if len(data) > MAX_PAGE_BYTES:
+        raise TooLarge(f"a page has at most {MAX_PAGE_BYTES} bytes")
+    try:
+        page = strictjson.parse_profile(data, max_bytes=MAX_PAGE_BYTES, max_depth=4)
+    except CryptoError as error:
+        raise Malformed(f"the page is not strict JSON: {error}") from error
+    if not isinstance(page, dict) or page.keys() != _MEMBERS:
+        raise Malformed("the page has not exactly the members feed, from, to, entries, checkpoint, head, dir")
+    numbers = (page["from"], page["to"], page["dir"])
+    if any(type(number) is not int or number < 0 for number in numbers):
+        raise Malformed("from, to and dir of a page are numbers")
+    if not isinstance(page["checkpoint"], str) or not isinstance(page["head"], str):
+        raise Malformed("checkpoint and head of a page are signed notes")
+    entries = page["entries"]
+    if not isinstance(entries, list):
+        raise Malformed("the entries of a page are a list")
+    if len(entries) > MAX_ENTRIES:
+        raise TooLarge(f"a page has at most {MAX_ENTRIES} entries")
+    for row in entries:
+        if not isinstance(row, dict) or "e" not in row or row.keys() - {"e", "s", "rg"}:
+            raise Malformed("an entry of a page has e, and besides only s and rg")
+        if not all(isinstance(value, str) for value in row.values()):
+            raise Malformed("e, s and rg of an entry are strings")
+    return page

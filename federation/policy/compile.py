@@ -1,0 +1,207 @@
+"""Turn a policy into masks, once for each version of it.
+
+A *mask* has two bits for each rule. Bit i says "every condition of rule i is true", bit n + i says "no
+condition of rule i is false". So one integer carries the three-valued outcome of all rules, and two
+integers are joined by `&`: the mask of a recipient, that of its country's place on the route, and that of
+the record. A grant asks the lower bit, a withhold the upper.
+
+Every entry of every table below is made by asking `conditions`, so that nothing here knows what a condition
+means.
+
+Trust: the policy is the node's own, as `load_policy` let it pass. A policy that was built by hand decides
+safely too: an id in `legal` that no instrument has closes the grant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from federation.policy import conditions
+from federation.policy.model import RECIPIENT_CONDITIONS, Effect, Mode, Policy, Rule, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from federation.policy.conditions import Truth
+
+_NOBODY: Final = ""
+"""A value that no policy can name: what the table says of everybody else."""
+
+
+class Atom(NamedTuple):
+    """One distinct condition, and what it leaves of a mask when it is not true."""
+
+    name: str
+    wanted: Wanted
+    if_unknown: int
+    if_false: int
+
+    def leaves(self, truth: Truth, full: int) -> int:
+        """Return the mask that this condition allows, given its truth."""
+        if truth is None:
+            return self.if_unknown
+        return full if truth else self.if_false
+
+
+class GroupSpec(NamedTuple):
+    """The groups of a rule as written; `named_nominal` says that its nominal ones count."""
+
+    groups: frozenset[str]
+    named_nominal: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledPolicy:
+    """A policy, ready to decide, made by `compile_policy` alone. Its masks are the evaluator's business."""
+
+    policy: Policy
+    count: int
+    full: int
+    grants: int
+    """Rules that grant, those of them that replicate or are hits, and rules that withhold: one bit each."""
+    replicates: int
+    hits: int
+    withholds: int
+    naming: int
+    """Grants that name the recipient by country or id: the only ones that count for a red record."""
+    needing_release: int
+    unfounded: int
+    """Grants that rest on an instrument which the policy does not have."""
+    by_node: Mapping[str, int]
+    by_country: Mapping[str | None, int]
+    by_region: Mapping[str | None, int]
+    else_node: int
+    else_country: int
+    else_region: int
+    role_atoms: tuple[Atom, ...]
+    group_atoms: tuple[Atom, ...]
+    relation_atoms: tuple[Atom, ...]
+    record_atoms: tuple[Atom, ...]
+    instruments: tuple[tuple[int, int | None, int | None], ...]
+    """Grants that rest on it, first second, first second after."""
+    embargo_until: tuple[tuple[int, int], ...]
+    embargo_days: tuple[tuple[int, int], ...]
+    """Grant, and when it opens."""
+    specs: tuple[GroupSpec, ...]
+    spec_of: tuple[int, ...]
+    """Which of `specs` each rule has."""
+
+    @property
+    def version(self) -> int:
+        """The version of the policy."""
+        return self.policy.version
+
+    @property
+    def country(self) -> str:
+        """The node whose records it is about."""
+        return self.policy.country
+
+    def next_change(self, *, after: int) -> int | None:
+        """Return the next second at which this policy decides otherwise by the clock alone, or None.
+
+        An embargo that ends, an instrument that begins or expires. The ages of records and embargoes
+        counted from their issue are not in it: they change with the day.
+        """
+        times = [time for _, time in self.embargo_until]
+        times += [time for _, *ends in self.instruments for time in ends if time is not None]
+        return min((time for time in times if time > after), default=None)
+
+    def recipient_mask(self, name: str, value: Any) -> int:
+        """Return the mask of a set of roles (`role`) or of named groups (`group`)."""
+        mask = self.full
+        for atom in self.role_atoms if name == "role" else self.group_atoms:
+            wanted = cast("frozenset[str]", atom.wanted)
+            mask &= atom.leaves(conditions.of_recipient(name, wanted, value), self.full)
+        return mask
+
+
+def compile_policy(policy: Policy) -> CompiledPolicy:
+    """Compile `policy`. Pure, and the only place where masks of recipients are made."""
+    rules = policy.rules
+    count = len(rules)
+    full = (1 << 2 * count) - 1
+    atoms = _atoms(rules, full)
+    recipient = {name: tuple(atom for atom in atoms if atom.name == name) for name in RECIPIENT_CONDITIONS}
+    apart = {*RECIPIENT_CONDITIONS, "relation"}
+    known = {instrument.id for instrument in policy.instruments}
+    grants = _bits(rule.effect is Effect.GRANT for rule in rules)
+    specs = list(dict.fromkeys(_spec(rule) for rule in rules))
+    tables = {name: _table(name, recipient[name], full) for name in ("node", "country", "region")}
+    return CompiledPolicy(
+        policy=policy,
+        count=count,
+        full=full,
+        grants=grants,
+        replicates=grants & _bits(rule.mode is Mode.REPLICATE for rule in rules),
+        hits=grants & _bits(rule.mode is Mode.HIT for rule in rules),
+        withholds=_bits(rule.effect is Effect.WITHHOLD for rule in rules),
+        naming=grants & _bits(bool(rule.when.country or rule.when.node) for rule in rules),
+        needing_release=grants & _bits(rule.needs_release for rule in rules),
+        unfounded=grants & _bits(not known.issuperset(rule.legal) for rule in rules),
+        by_node=cast("Mapping[str, int]", tables["node"]),
+        by_country=tables["country"],
+        by_region=tables["region"],
+        else_node=tables["node"][_NOBODY],
+        else_country=tables["country"][_NOBODY],
+        else_region=tables["region"][_NOBODY],
+        role_atoms=recipient["role"],
+        group_atoms=recipient["group"],
+        relation_atoms=tuple(atom for atom in atoms if atom.name == "relation"),
+        record_atoms=tuple(atom for atom in atoms if atom.name not in apart),
+        instruments=tuple(
+            (grants & _bits(item.id in rule.legal for rule in rules), item.opens, item.closes)
+            for item in policy.instruments
+        ),
+        embargo_until=tuple(
+            (grants & 1 << place, rule.embargo_until)
+            for place, rule in enumerate(rules)
+            if rule.embargo_until is not None
+        ),
+        embargo_days=tuple(
+            (grants & 1 << place, rule.embargo_days)
+            for place, rule in enumerate(rules)
+            if rule.embargo_days is not None
+        ),
+        specs=tuple(specs),
+        spec_of=tuple(specs.index(_spec(rule)) for rule in rules),
+    )
+
+
+def _atoms(rules: tuple[Rule, ...], full: int) -> list[Atom]:
+    """Every distinct condition once, with the rules that ask it."""
+    # The type stands in the key because True == 1: a flag and a number are not one condition.
+    asked: dict[tuple[str, type, Wanted], int] = {}
+    for place, rule in enumerate(rules):
+        for name, wanted in rule.when.stated():
+            key = (name, type(wanted), wanted)
+            asked[key] = asked.get(key, 0) | 1 << place
+    count = len(rules)
+    return [
+        Atom(name, wanted, full & ~bits, full & ~(bits | bits << count))
+        for (name, _, wanted), bits in asked.items()
+    ]
+
+
+def _table(name: str, atoms: tuple[Atom, ...], full: int) -> Mapping[str | None, int]:
+    """Make the masks of each value that a condition names, of "not told" (None), and of everybody else."""
+    values: set[str | None] = {None, _NOBODY}
+    for atom in atoms:
+        values |= cast("frozenset[str]", atom.wanted)
+    table: dict[str | None, int] = {}
+    for value in values:
+        table[value] = full
+        for atom in atoms:
+            truth = conditions.of_recipient(name, cast("frozenset[str]", atom.wanted), value)
+            table[value] &= atom.leaves(truth, full)
+    return MappingProxyType(table)
+
+
+def _spec(rule: Rule) -> GroupSpec:
+    """Let a withhold reach nominal groups always, and a grant only with a legal basis."""
+    return GroupSpec(rule.groups, rule.effect is Effect.WITHHOLD or bool(rule.legal))
+
+
+def _bits(flags: Iterable[bool]) -> int:
+    return sum(1 << place for place, flag in enumerate(flags) if flag)

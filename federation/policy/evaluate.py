@@ -1,0 +1,225 @@
+"""Decide who may have what of a record: pure, by masks.
+
+Every rule that matches counts; a withhold beats a grant; where no rule grants, the group stays home. So an
+empty policy shares nothing, and a lost policy is an outage and never a leak.
+
+In what order, for each recipient:
+
+ 1. A recipient that is the policy's own country is at home, and one of which the directory tells nothing is
+ nobody:
+    neither gets anything.
+ 2. Its mask: what the conditions on it, on its place on the route and on the record leave (see `compile`).
+ 3. Grants that are open and wholly true, less the withholds that nothing speaks against.
+ 4. Obligations: the record's own floor, tightened by every grant that applied, whether or not its groups
+ are there. 5. What could be used for nothing is not sent: no purpose in common, not the one asked for, or
+ kept too long already.
+
+Steps 3 to 5 are done once for each distinct mask of one call. Nothing is remembered from one call to the
+next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from federation.grants import Handling, earlier, strictest
+from federation.policy.decision import Decision, Obligations, Outcome
+from federation.policy.ground import DAY, Ground, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from federation.attributes import Attributes, Recipient
+    from federation.policy.compile import CompiledPolicy
+    from federation.policy.model import Terms
+
+_HOME: Final = -1
+_NOBODY: Final = -2
+"""In the place of a mask, which is never negative."""
+
+
+def decide_all(
+    *,
+    record: Attributes,
+    recipients: Sequence[Recipient],
+    policy: CompiledPolicy,
+    now: int,
+    purpose: str | None = None,
+    floor: Handling | None = None,
+    issued: int | None = None,
+    second_release: bool = False,
+) -> list[Decision]:
+    """Decide for every recipient, in their order.
+
+    `now` and `issued` (of the record version; embargoes and keeping times in days count from it) are
+    seconds. `purpose` is what a question states; a feed states none. `floor` is the record's `h`; without
+    it all but its TLP is taken as strict. `second_release` says that a second officer has released the
+    record.
+    """
+    ground = prepare(
+        record=record,
+        policy=policy,
+        now=now,
+        purpose=purpose,
+        floor=floor,
+        issued=issued,
+        second_release=second_release,
+    )
+    evaluation = _Evaluation(ground)
+    return [
+        Decision(who, outcome)
+        for who, outcome in zip(recipients, evaluation.outcomes(recipients), strict=True)
+    ]
+
+
+def decide(
+    *,
+    record: Attributes,
+    recipient: Recipient,
+    policy: CompiledPolicy,
+    now: int,
+    purpose: str | None = None,
+    floor: Handling | None = None,
+    issued: int | None = None,
+    second_release: bool = False,
+) -> Decision:
+    """Decide for one recipient: `decide_all` for one."""
+    return decide_all(
+        record=record,
+        recipients=(recipient,),
+        policy=policy,
+        now=now,
+        purpose=purpose,
+        floor=floor,
+        issued=issued,
+        second_release=second_release,
+    )[0]
+
+
+class _Evaluation:
+    """The outcomes of one call, each distinct mask once."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._names: dict[int, frozenset[str]] = {}
+        self._owed: dict[int, Obligations] = {}
+
+    def outcomes(self, recipients: Sequence[Recipient]) -> list[Outcome]:
+        """Return the outcome for each recipient. The loop is flat because it runs for every member."""
+        ground, policy = self._ground, self._ground.policy
+        home, record_mask = policy.country, ground.mask
+        by_node, by_country, by_region = policy.by_node, policy.by_country, policy.by_region
+        on_route, elsewhere = ground.on_route, ground.elsewhere
+        else_node, else_country, else_region = policy.else_node, policy.else_country, policy.else_region
+        of_roles: dict[frozenset[str], int] = {}
+        of_groups: dict[frozenset[str], int] = {}
+        made: dict[int, Outcome] = {}
+        found = []
+        for who in recipients:
+            country, region, roles, groups = who.country, who.region, who.roles, who.groups
+            if home in (country, who.id):
+                mask = _HOME
+            elif not (country or region or roles or groups):
+                mask = _NOBODY
+            else:
+                if roles not in of_roles:
+                    of_roles[roles] = policy.recipient_mask("role", roles)
+                if groups not in of_groups:
+                    of_groups[groups] = policy.recipient_mask("group", groups)
+                mask = (
+                    record_mask
+                    & by_country.get(country, else_country)
+                    & on_route.get(country, elsewhere)
+                    & by_region.get(region, else_region)
+                    & by_node.get(who.id, else_node)
+                    & of_roles[roles]
+                    & of_groups[groups]
+                )
+            outcome = made.get(mask)
+            if outcome is None:
+                outcome = made[mask] = self._outcome(mask)
+            found.append(outcome)
+        return found
+
+    def _outcome(self, mask: int) -> Outcome:
+        if mask == _HOME:
+            return self._nothing(0, f"{self._ground.policy.country} is at home here")
+        if mask == _NOBODY:
+            return self._nothing(0, "the directory tells nothing of this recipient")
+        ground, policy = self._ground, self._ground.policy
+        applied = mask & policy.grants & ~ground.closed
+        feed, asked = self._granted(applied)
+        denied = self._covered(mask >> policy.count & policy.withholds)
+        feed &= ~denied
+        asked &= ~denied
+        if not asked:
+            return self._nothing(mask, None)
+        obligations = self._owed.get(applied)
+        if obligations is None:
+            obligations = self._owed[applied] = self._obligations(applied)
+        bar = self._bar(obligations)
+        if bar:
+            return self._nothing(mask, bar)
+        return Outcome(
+            ground, mask, feed, asked, self._named(feed), self._named(asked), True, obligations, None
+        )
+
+    def _nothing(self, mask: int, bar: str | None) -> Outcome:
+        return Outcome(self._ground, mask, 0, 0, frozenset(), frozenset(), False, None, bar)
+
+    def _granted(self, applied: int) -> tuple[int, int]:
+        """Return the groups that go into the feed, and those answered with (replicate implies query)."""
+        ground, policy = self._ground, self._ground.policy
+        hits = applied & policy.hits
+        asked = self._covered(applied & ~policy.hits) | (ground.hit if hits else 0)
+        return self._covered(applied & policy.replicates), asked
+
+    def _covered(self, rules: int) -> int:
+        covers, spec_of = self._ground.covers, self._ground.policy.spec_of
+        groups = 0
+        while rules:
+            lowest = rules & -rules
+            groups |= covers[spec_of[lowest.bit_length() - 1]]
+            rules ^= lowest
+        return groups
+
+    def _named(self, bits: int) -> frozenset[str]:
+        names = self._names.get(bits)
+        if names is None:
+            every = self._ground.names
+            names = frozenset(name for place, name in enumerate(every) if bits >> place & 1)
+            self._names[bits] = names
+        return names
+
+    def _obligations(self, applied: int) -> Obligations:
+        ground = self._ground
+        rules = [rule for place, rule in enumerate(ground.policy.policy.rules) if applied >> place & 1]
+        terms = [rule.terms for rule in rules]
+        receipt: int | None = None
+        for term in terms:
+            receipt = earlier(receipt, term.receipt_within)
+        return Obligations(
+            handling=strictest(ground.floor, *(term.handling for term in terms), self._kept(terms)),
+            legal=tuple(sorted({name for rule in rules for name in rule.legal})),
+            report_back=any(term.report_back for term in terms),
+            receipt_within=receipt,
+        )
+
+    def _kept(self, terms: Sequence[Terms]) -> Handling:
+        """Count the days of keeping to the end of the last, so that the outcomes of one day are equal."""
+        days = min((term.keep_days for term in terms if term.keep_days is not None), default=None)
+        if days is None:
+            return Handling()
+        begin = self._ground.now if self._ground.issued is None else self._ground.issued
+        return Handling(keep_until=(begin // DAY + days + 1) * DAY)
+
+    def _bar(self, obligations: Obligations) -> str | None:
+        """Say why what was granted is of no use to anybody, if it is not."""
+        purpose, allowed = self._ground.facts.purpose, obligations.purposes
+        if allowed is not None and not allowed:
+            return "the obligations leave no purpose in common"
+        if allowed is not None and purpose is not None and purpose not in allowed:
+            return f"the obligations do not allow the purpose {purpose}"
+        if obligations.keep_until is not None and obligations.keep_until <= self._ground.now:
+            return "its time of keeping is over"
+        return None

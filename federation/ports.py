@@ -1,0 +1,97 @@
+"""What this floor needs of the world, as promises in prose. `node/storage` and the tests' memory doubles keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from federation.feed import Lane
+from federation.pages import VerifiedPage
+
+
+@dataclass(frozen=True, slots=True)
+class HeldVersion:
+    """One version of a record that this node holds."""
+
+    jh: str
+    mask: int
+    """The groups that are held, as bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What this node holds of one record, (iss, rid)."""
+
+    gc: int = 0
+    """The highest grant counter that was applied."""
+    tombstoned: bool = False
+    versions: Mapping[int, HeldVersion] | None = None
+
+    def version(self, ver: int) -> HeldVersion | None:
+        """The version, or None."""
+        return None if self.versions is None else self.versions.get(ver)
+
+    @property
+    def newest(self) -> int:
+        """The highest version held, 0 for none."""
+        return max(self.versions) if self.versions else 0
+
+
+class Holdings(Protocol):
+    """What is held already, asked once a page."""
+
+    def held(self, keys: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Held]:
+        """What is held of each (iss, rid); a record that is unknown may be missing from the answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the recipient stands in one lane: the next index, the epoch, and the sender's note at that size."""
+
+    size: int
+    epoch: int
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of a page: the receipt to return, and how many entries are in which state."""
+
+    size: int
+    receipt: str
+    stored: int
+    quarantined: int
+
+
+class Desk(Protocol):
+    """The recipient's side of one link: opens pages, applies them, remembers where it stands.
+
+    `apply` commits page, cursor and effects in one transaction: it is durable once it returns, and nothing of it is
+    kept if it raises. Applying a page that begins below the stored position raises `Malformed` and changes nothing.
+    """
+
+    def position(self, lane: Lane) -> Position:
+        """Where to go on."""
+        ...
+
+    def open(self, lane: Lane, data: bytes, after: VerifiedPage | None) -> VerifiedPage:
+        """Check that the page continues the feed (after `after`, which may not be applied yet)."""
+        ...
+
+    def apply(self, page: VerifiedPage) -> Applied:
+        """Judge the page's entries and store what came of them, durably."""
+        ...
+
+
+class Link(Protocol):
+    """The road to one peer. Raises `LinkDown` when it does not answer, `FederationError` when it refuses."""
+
+    async def fetch(self, *, lane: Lane, start: int, limit: int, note: str | None) -> bytes:
+        """The page that begins at `start`: at most `limit` entries."""
+        ...
+
+    async def deliver_receipt(self, token: str) -> None:
+        """Hand a receipt over."""
+        ...

@@ -1,0 +1,182 @@
+"""The replication loop: one per peer, over a durable log, from a stored position.
+
+Catching up after an outage is the same path as the normal case, only longer. Each lane is pulled on its own, so that
+an alert does not wait behind a backlog; a hint from the peer wakes the loop, and losing the hint costs only time.
+While one page is judged and stored, the next is already on its way.
+
+The road (`Link`), the desk that opens and stores pages (`Desk`), the clock and chance are arguments: the simulator runs
+this code unchanged in a pretended world.
+
+Trust: the peer decides how fast and how much it answers, within the limits of a page; it cannot move our position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from federation.errors import FederationError
+from federation.feed import LANES, Lane
+from federation.pages import MAX_ENTRIES, VerifiedPage
+from federation.ports import Desk, Link
+
+FIRST_LIMIT: Final = 50
+"""Entries asked for before the link's speed is known."""
+PAGE_SECONDS: Final = 20.0
+"""A page is at most what the link carries in this time: the longest that an urgent entry waits behind a bulk page."""
+RATE_MEMORY: Final = 0.5
+"""How much of the measured speed is kept at each new measurement."""
+
+
+class LinkDown(Exception):  # noqa: N818 - the name is the sentence
+    """The peer did not answer: to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waiting times after failures: doubling from `first` to `last` seconds, spread by `jitter`."""
+
+    first: float = 1.0
+    last: float = 300.0
+    jitter: float = 0.5
+
+    def wait(self, failures: int, chance: float) -> float:
+        """Seconds to wait after the `failures`-th failure in a row; `chance` in [0, 1).
+
+        >>> Backoff(first=1, last=300, jitter=0.5).wait(3, chance=0.0)
+        4.0
+        """
+        base = min(self.last, self.first * 2.0 ** (min(failures, 30) - 1))
+        return base * (1.0 + self.jitter * chance)
+
+
+@dataclass(slots=True)
+class LaneState:
+    """What operators see of one lane: no content, only counts and the last problem."""
+
+    failures: int = 0
+    problem: str | None = None
+    pulled: int = 0
+    quarantined: int = 0
+    limit: int = FIRST_LIMIT
+    rate: float | None = None
+    """Bytes a second that the link carried."""
+    entry_bytes: float = 3_500.0
+    last_success: float | None = None
+
+
+@dataclass(slots=True)
+class PeerLoop:
+    """Pull both lanes of one peer until they are drained, then wait for a hint or the timer.
+
+    `clock` gives monotonic seconds, `sleep` waits, `chance` gives a number in [0, 1), `offload` runs a blocking call
+    beside the event loop (in a simulation: just calls it). `poll` is the time between rounds without a hint.
+    """
+
+    peer: str
+    link: Link
+    desk: Desk
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+    offload: Callable[..., Awaitable[object]]
+    poll: float = 60.0
+    backoff: Backoff = field(default_factory=Backoff)
+    on_applied: Callable[[Lane, int, int], None] | None = None
+    lanes: dict[Lane, LaneState] = field(default_factory=lambda: {lane: LaneState() for lane in LANES})
+    _wake: dict[Lane, asyncio.Event] = field(default_factory=lambda: {lane: asyncio.Event() for lane in LANES})
+
+    def hint(self) -> None:
+        """The peer says that it has something: look now."""
+        for event in self._wake.values():
+            event.set()
+
+    async def run(self) -> None:
+        """Pull both lanes for ever, each at its own pace. Ends only by cancellation."""
+        await asyncio.gather(*(self._run_lane(lane) for lane in LANES))
+
+    async def round(self) -> int:
+        """Drain both lanes once, urgent first, and return how many entries were taken in. Raises what went wrong."""
+        return sum([await self.drain(lane) for lane in LANES])
+
+    async def _run_lane(self, lane: Lane) -> None:
+        state = self.lanes[lane]
+        while True:
+            self._wake[lane].clear()
+            try:
+                await self.drain(lane)
+            except (LinkDown, FederationError) as error:
+                state.failures += 1
+                state.problem = str(error)
+                pause = self.backoff.wait(state.failures, self.chance())
+            else:
+                state.failures = 0
+                state.problem = None
+                state.last_success = self.clock()
+                pause = self.poll * (1.0 + 0.2 * self.chance())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake[lane].wait(), timeout=pause)
+
+    async def drain(self, lane: Lane) -> int:
+        """Pull pages of one lane until the peer has no more; the next page travels while one is stored."""
+        state = self.lanes[lane]
+        position = await self.offload(self.desk.position, lane)
+        size, note = position.size, position.note  # type: ignore[attr-defined]
+        taken = 0
+        fetching: asyncio.Task[bytes] | None = asyncio.ensure_future(self._fetch(lane, size, note))
+        previous: VerifiedPage | None = None
+        receipt: asyncio.Task[None] | None = None
+        try:
+            while fetching is not None:
+                data = await fetching
+                fetching = None
+                page = await self.offload(self.desk.open, lane, data, previous)
+                assert isinstance(page, VerifiedPage)  # noqa: S101 - what `Desk.open` promises, for the type checker
+                self._learn_size(state, len(data), len(page.entries))
+                if not page.entries:
+                    break
+                if not page.complete:
+                    fetching = asyncio.ensure_future(self._fetch(lane, page.range.size, page.checkpoint.note))
+                applied = await self.offload(self.desk.apply, page)
+                if receipt is not None:
+                    await receipt
+                receipt = asyncio.ensure_future(self._deliver(applied.receipt))  # type: ignore[attr-defined]
+                previous = page
+                taken += len(page.entries)
+                state.pulled += len(page.entries)
+                state.quarantined += applied.quarantined  # type: ignore[attr-defined]
+                if self.on_applied is not None:
+                    self.on_applied(lane, applied.stored, applied.quarantined)  # type: ignore[attr-defined]
+            if receipt is not None:
+                await receipt
+                receipt = None
+        finally:
+            for task in (fetching, receipt):
+                if task is not None:
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError, Exception):
+                        await task
+        return taken
+
+    async def _fetch(self, lane: Lane, start: int, note: str | None) -> bytes:
+        state = self.lanes[lane]
+        began = self.clock()
+        data = await self.link.fetch(lane=lane, start=start, limit=state.limit, note=note)
+        elapsed = max(self.clock() - began, 1e-6)
+        rate = len(data) / elapsed
+        state.rate = rate if state.rate is None else RATE_MEMORY * state.rate + (1 - RATE_MEMORY) * rate
+        return data
+
+    async def _deliver(self, token: str) -> None:
+        # A receipt that does not arrive is replaced by the next one: they are cumulative.
+        with contextlib.suppress(LinkDown, FederationError):
+            await self.link.deliver_receipt(token)
+
+    @staticmethod
+    def _learn_size(state: LaneState, size: int, entries: int) -> None:
+        if entries:
+            state.entry_bytes = size / entries
+        if state.rate is not None:
+            state.limit = max(1, min(MAX_ENTRIES, int(state.rate * PAGE_SECONDS / state.entry_bytes)))

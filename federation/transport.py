@@ -1,0 +1,140 @@
+"""The signed road to a peer: HTTP requests and responses in the profile of `crypto.httpsig`, over httpx.
+
+Addresses come only from the directory; redirects are not followed and the environment's proxies are not asked. A
+response counts only if the peer signed it as the answer to this request. A problem that a peer answers with is raised
+as the same error that it was there.
+
+Trust: until the signature over it holds, an answer is a stranger's. Limits on size and time hold before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from crypto import httpsig
+from crypto.errors import CryptoError
+from crypto.keys import PublicKey
+from crypto.signer import Signer
+from federation.directory import Directory
+from federation.errors import FederationError, FromBeyondHead, NotMember, ProblemType, Refused, TooLarge
+from federation.feed import Lane
+from federation.pages import MAX_PAGE_BYTES, note_to_query
+from federation.replication import LinkDown
+
+JSON: Final = "application/json"
+RECEIPT_TYPE: Final = "application/jwt"
+PROBLEM_TYPE: Final = "application/problem+json"
+PROBLEM_BASE: Final = "urn:cnp:problem:"
+"""A problem's `type` is this and the protocol's word (RFC 9457, section 3.1.1)."""
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 120.0
+"""Between two pieces of an answer: a page on a slow link comes in pieces."""
+OK: Final = 200
+MULTIPLE_CHOICES: Final = 300
+
+
+def make_client() -> httpx.AsyncClient:
+    """The one HTTP client of a node: no redirects, no proxies of the environment, identity coding, bounded times."""
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        trust_env=False,
+        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_keepalive_connections=64, keepalive_expiry=60.0),
+        headers={"accept-encoding": "identity", "user-agent": "tidewaiter"},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerLink:
+    """Requests to one peer, signed by this node (`federation.ports.Link`)."""
+
+    peer: str
+    node: str
+    client: httpx.AsyncClient
+    directory: Callable[[], Directory]
+    signer: Signer
+    clock: Callable[[], int]
+
+    async def fetch(self, *, lane: Lane, start: int, limit: int, note: str | None) -> bytes:
+        """A page of the peer's feed to this node."""
+        query = {"from": str(start), "limit": str(limit)}
+        if note is not None:
+            query["cp"] = note_to_query(note)
+        return await self.request("GET", f"/cnp/1/feeds/{self.node}/{lane}", query=query)
+
+    async def deliver_receipt(self, token: str) -> None:
+        """Hand a receipt over."""
+        await self.request("POST", "/cnp/1/receipts", body=token.encode(), content_type=RECEIPT_TYPE)
+
+    async def hint(self) -> None:
+        """Tell the peer that there is something for it. Carries no content."""
+        await self.request("POST", "/cnp/1/hints", body=b"{}", content_type=JSON)
+
+    async def request(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes = b"",
+        content_type: str | None = None,
+    ) -> bytes:  # fmt: skip
+        """One signed exchange. Raises `LinkDown` if there is no answer, and what the peer refused with."""
+        directory = self.directory()
+        member = directory.member(self.peer)
+        if member is None or member.endpoint is None:
+            raise NotMember(f"{self.peer} has no address in the directory")
+        url = httpx.URL(member.endpoint.rstrip("/") + path, params=dict(query) if query else None)
+        headers = {"content-type": content_type} if content_type else {}
+        headers |= httpsig.sign_request(
+            method=method, url=str(url), headers=headers, body=body, signer=self.signer, now=self.clock()
+        )
+        try:
+            status, answer_headers, answer = await self._exchange(method, url, headers, body)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise LinkDown(f"{self.peer} does not answer: {type(error).__name__}") from error
+        self._verify(directory, httpsig.Request(method=method, url=str(url), headers=headers), status, answer_headers, answer)
+        if status >= MULTIPLE_CHOICES:
+            raise problem_from(answer)
+        return answer
+
+    async def _exchange(
+        self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        async with self.client.stream(method, url, headers=dict(headers), content=body or None) as response:
+            pieces: list[bytes] = []
+            size = 0
+            async for piece in response.aiter_raw():
+                size += len(piece)
+                if size > MAX_PAGE_BYTES:
+                    raise TooLarge(f"{self.peer} answers with more than a page may have")
+                pieces.append(piece)
+            return response.status_code, dict(response.headers), b"".join(pieces)
+
+    def _verify(
+        self, directory: Directory, request: httpsig.Request, status: int, headers: Mapping[str, str], body: bytes
+    ) -> None:
+        now = self.clock()
+
+        def key_for(kid: str) -> PublicKey:
+            return directory.key(kid, use="http", at=now, node=self.peer).public
+
+        try:
+            httpsig.verify_response(
+                status=status, headers=headers, body=body, request=request, key_for=key_for, now=now
+            )
+        except CryptoError as error:
+            raise Refused.because(error) from error
+
+
+def problem_from(body: bytes) -> FederationError:
+    """The error that a peer answered with (RFC 9457), in our words where it is not one of the protocol's."""
+    try:
+        problem: Any = orjson.loads(body)
+        word = ProblemType(str(problem["type"]).removeprefix(PROBLEM_BASE))
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return Refused(ProblemType.MALFORMED, "the peer refused without a problem of the protocol")
+    if word is ProblemType.FROM_BEYOND_HEAD and isinstance(problem.get("from"), int):
+        return FromBeyondHead("the peer holds less than was asked for", expected=problem["from"])
+    # The peer's own sentence is not repeated into our logs: it is the peer's text.
+    return Refused(word, f"the peer refused: {word}")

@@ -1,0 +1,145 @@
+"""The one place where the parts of a node are put together.
+
+`open_home` reads a home (settings, keys, database, directory); `build` makes the web application of it. Nothing else
+in the project reaches for a part that it was not given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from crypto import httpsig
+from crypto.errors import KeyFileRefused
+from crypto.signer import FileSigner, Signer
+from federation.policy import CompiledPolicy, compile_policy, load_policy
+from federation.transport import make_client
+from federation.trust import DirectoryMirror
+from node import __version__, telemetry
+from node.api import peer
+from node.services.exchange import Exchange
+from node.services.membership import Membership
+from node.services.publishing import Publisher
+from node.settings import Settings, SettingsRefused, load
+from node.storage import policies
+from node.storage.database import Database
+from node.storage.nonces import Nonces
+
+KEY_USES: Final = ("record", "log", "http")
+KEY_FILE: Final = "keyfile"
+
+
+def wall_clock() -> int:
+    """Now, in whole seconds."""
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The parts of one node, opened. Keys are opened when they are first used: most commands sign nothing."""
+
+    settings: Settings
+    database: Database
+    membership: Membership
+    clock: Callable[[], int] = wall_clock
+
+    def signer(self, use: str) -> Signer:
+        """The signer for one use: `record`, `log` or `http`."""
+        settings = self.settings
+        try:
+            secret = (settings.home / KEY_FILE).read_bytes().strip()
+        except FileNotFoundError:
+            raise SettingsRefused(f"{settings.home / KEY_FILE} is missing: it opens this node's keys") from None
+        try:
+            return FileSigner.load(settings.home / "keys" / f"{use}.key", secret)
+        except KeyFileRefused as error:
+            raise SettingsRefused(f"the {use} key of this node cannot be opened: {error}") from error
+
+    def policy(self) -> CompiledPolicy | None:
+        """The policy in force, compiled; None where none was activated."""
+        with self.database.read() as connection:
+            row = policies.active(connection)
+        return None if row is None else compile_policy(load_policy(row.body, format="toml"))
+
+    def publisher(self) -> Publisher:
+        """The one who releases for this node."""
+        directory = self.membership.current()
+        return Publisher(
+            fed=directory.fed, node=self.settings.id, signer=self.signer("record"), directory=directory,
+            policy=self.policy(), handling=self.settings.handling, token=secrets.token_bytes,
+        )  # fmt: skip
+
+    def exchange(self) -> Exchange:
+        """The exchange with all peers, not started."""
+        settings = self.settings
+        return Exchange(
+            node=settings.id, database=self.database, membership=self.membership, log_signer=self.signer("log"),
+            http_signer=self.signer("http"), client=make_client(), poll_seconds=settings.poll_seconds,
+            directory_url=settings.directory_url, directory_poll_seconds=settings.directory_poll_seconds,
+            clock=self.clock,
+        )  # fmt: skip
+
+
+def open_home(home: Path, *, clock: Callable[[], int] = wall_clock, migrate: bool = False) -> Home:
+    """Read a home. With `migrate` its database is brought to the newest schema, else the schema must fit."""
+    settings = load(home)
+    database = Database(settings.database_url)
+    if migrate:
+        database.upgrade()
+    else:
+        database.check_schema()
+    return Home(
+        settings=settings,
+        database=database,
+        membership=Membership(DirectoryMirror(home / "directory")),
+        clock=clock,
+    )
+
+
+def build(home: Home) -> FastAPI:
+    """The web application of a node, with its exchange running as long as the application does."""
+    telemetry.configure(home.settings.log_level)
+    exchange = home.exchange()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        running = asyncio.create_task(exchange.run(), name="exchange")
+        try:
+            yield
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            await exchange.stop()
+            home.database.close()
+
+    app = FastAPI(
+        title="Tidewaiter",
+        version=__version__,
+        summary="A federated intelligence-sharing node for customs.",
+        lifespan=lifespan,
+        openapi_tags=[peer.describe()],
+        docs_url=None,
+        redoc_url=None,
+    )
+    face = peer.PeerFace(
+        node=home.settings.id,
+        authority=httpsig.authority_of(home.settings.url),
+        database=home.database,
+        membership=home.membership,
+        nonces=Nonces(home.database),
+        http_signer=exchange.http_signer,
+        log_signer=exchange.log_signer,
+        exchange=exchange,
+        clock=home.clock,
+    )
+    app.include_router(peer.router(face))
+    return app

@@ -1,0 +1,199 @@
+"""The exchange with all peers: one replication loop each, hints both ways, the directory kept fresh.
+
+Loops are started for every active member that has an address, and stopped when the directory no longer lists it. Hints
+go out when feeds have grown, at most one a second and peer; a hint that is lost costs only time. While the directory is
+stale nothing is offered to anybody (egress stops at the pages), and receiving goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import structlog
+
+from crypto.signer import Signer
+from federation.directory import Directory
+from federation.errors import FederationError
+from federation.feed import Lane
+from federation.replication import LinkDown, PeerLoop
+from federation.transport import PeerLink
+from node.services import indexing
+from node.services.intake import PeerDesk
+from node.services.membership import Membership
+from node.storage import feeds
+from node.storage.database import Database
+
+HINT_SECONDS: Final = 1.0
+"""At most one hint a second and peer (protocol page, section 8)."""
+WATCH_SECONDS: Final = 0.5
+"""How often feeds are looked at that another process (a release on the command line) has made longer."""
+INDEX_SECONDS: Final = 1.0
+
+log: Final = structlog.get_logger("tidewaiter.exchange")
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """What runs beside the HTTP server. `run` ends only by cancellation."""
+
+    node: str
+    database: Database
+    membership: Membership
+    log_signer: Signer
+    http_signer: Signer
+    client: httpx.AsyncClient
+    poll_seconds: float
+    directory_url: str | None
+    directory_poll_seconds: float
+    clock: Callable[[], int]
+    loops: dict[str, PeerLoop] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _grown: set[str] = field(default_factory=set)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _hinted: dict[str, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Keep loops, hints, directory and word index going."""
+        await asyncio.gather(self._follow_directory(), self._send_hints(), self._watch_feeds(), self._index())
+
+    def wake(self, peer: str) -> None:
+        """A hint from a peer: look there now."""
+        loop = self.loops.get(peer)
+        if loop is not None:
+            loop.hint()
+
+    def grown(self, recipients: Iterable[str]) -> None:
+        """The feeds to these peers have grown: tell them. Call from the event loop."""
+        self._grown.update(recipients)
+        self._wake.set()
+
+    def link(self, peer: str) -> PeerLink:
+        """The signed road to a peer."""
+        return PeerLink(
+            peer=peer, node=self.node, client=self.client, directory=self.membership.current,
+            signer=self.http_signer, clock=self.clock,
+        )  # fmt: skip
+
+    def desk(self, peer: str) -> PeerDesk:
+        """The desk at which a peer's pages are opened."""
+        return PeerDesk(
+            peer=peer, node=self.node, database=self.database, directory=self.membership.current,
+            log_signer=self.log_signer, clock=self.clock,
+        )  # fmt: skip
+
+    def loop_for(self, peer: str) -> PeerLoop:
+        """A replication loop for a peer, not started."""
+        return PeerLoop(
+            peer=peer, link=self.link(peer), desk=self.desk(peer), clock=time.monotonic, chance=random.random,
+            offload=asyncio.to_thread, poll=self.poll_seconds, on_applied=lambda lane, stored, bad: self._applied(peer, lane, stored, bad),
+        )  # fmt: skip
+
+    def _applied(self, peer: str, lane: Lane, stored: int, quarantined: int) -> None:
+        log.info("page applied", peer=peer, lane=lane, stored=stored, quarantined=quarantined)
+
+    async def _follow_directory(self) -> None:
+        refreshed = time.monotonic()
+        while True:
+            try:
+                if time.monotonic() - refreshed > self.directory_poll_seconds and self.directory_url:
+                    refreshed = time.monotonic()
+                    await asyncio.to_thread(self.membership.refresh, self.directory_url, now=self.clock())
+                self._match_loops(await asyncio.to_thread(self.membership.current))
+            except FederationError as error:
+                log.warning("directory not refreshed", problem=str(error.problem), detail=error.detail)
+            await asyncio.sleep(1.0)
+
+    def _match_loops(self, directory: Directory) -> None:
+        """A loop for every active member with an address, and for nobody else."""
+        wanted = {
+            member.id
+            for member in directory.members.values()
+            if member.id != self.node and member.status == "active" and member.endpoint is not None
+        }
+        for peer in wanted - self._tasks.keys():
+            self.loops[peer] = self.loop_for(peer)
+            self._tasks[peer] = asyncio.create_task(self._keep_running(peer), name=f"replicate {peer}")
+        for peer in self._tasks.keys() - wanted:
+            self._tasks.pop(peer).cancel()
+            self.loops.pop(peer, None)
+
+    async def _keep_running(self, peer: str) -> None:
+        """A loop must not die of a fault of ours: log it, wait, go on from the stored position."""
+        while True:
+            try:
+                await self.loops[peer].run()
+            except Exception as error:  # noqa: BLE001 - the last resort, told in the log
+                log.error("replication loop failed", peer=peer, error=type(error).__name__)
+                await asyncio.sleep(5.0)
+
+    async def _send_hints(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            now = time.monotonic()
+            due = {peer for peer in self._grown if now - self._hinted.get(peer, -HINT_SECONDS) >= HINT_SECONDS}
+            self._grown -= due
+            for peer in due:
+                self._hinted[peer] = now
+            await asyncio.gather(*(self._hint(peer) for peer in sorted(due)))
+            if self._grown:
+                self._later()
+
+    def _later(self) -> None:
+        asyncio.get_running_loop().call_later(HINT_SECONDS, self._wake.set)
+
+    async def _hint(self, peer: str) -> None:
+        with contextlib.suppress(LinkDown, FederationError, httpx.HTTPError):
+            await self.link(peer).hint()
+
+    async def _watch_feeds(self) -> None:
+        known: dict[tuple[str, str], int] | None = None
+        while True:
+            sizes = await asyncio.to_thread(self._feed_sizes)
+            if known is not None:
+                grown = {key[0] for key, size in sizes.items() if size > known.get(key, 0)}
+                fresh = {peer for peer in grown if time.monotonic() - self._hinted.get(peer, -9.0) > WATCH_SECONDS}
+                if fresh:
+                    self.grown(fresh)
+            known = sizes
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _feed_sizes(self) -> dict[tuple[str, str], int]:
+        with self.database.read() as connection:
+            return {(row.recipient, row.lane): row.size for row in feeds.out_feeds(connection)}
+
+    async def _index(self) -> None:
+        while True:
+            more = await asyncio.to_thread(indexing.follow, self.database, now=self.clock())
+            await asyncio.sleep(0.0 if more else INDEX_SECONDS)
+
+    async def sync(self) -> dict[str, Any]:
+        """One round with every peer now, and what came of it (for `tidewaiter sync`)."""
+        directory = await asyncio.to_thread(self.membership.current)
+        results: dict[str, Any] = {}
+        for member in sorted(directory.members.values(), key=lambda member: member.id):
+            if member.id == self.node or member.status != "active" or member.endpoint is None:
+                continue
+            loop = self.loop_for(member.id)
+            try:
+                results[member.id] = {"entries": await loop.round(), "problem": None}
+            except (LinkDown, FederationError) as error:
+                results[member.id] = {"entries": sum(lane.pulled for lane in loop.lanes.values()), "problem": str(error)}
+        return results
+
+    async def stop(self) -> None:
+        """Cancel all loops."""
+        for task in self._tasks.values():
+            task.cancel()
+        for task in self._tasks.values():
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        await self.client.aclose()

@@ -1,0 +1,46 @@
+"""The word index follows the records, in batches from a stored position; receiving never waits for it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import func, select
+
+from node.services import bodies
+from node.storage import fulltext, records
+from node.storage.database import Database
+from node.storage.tables import record
+
+BATCH: Final = 500
+
+
+def follow(database: Database, *, now: int) -> bool:
+    """Index the next batch; True if there was one. Only groups that are held are ever indexed."""
+    with database.read() as connection:
+        start = fulltext.position(connection)
+        newest = connection.scalar(select(func.max(record.c.id))) or 0
+    if newest <= start:
+        return False
+    with database.write() as connection:
+        start = fulltext.position(connection)
+        last = connection.scalars(
+            select(record.c.id).where(record.c.id > start).order_by(record.c.id).limit(BATCH)
+        ).all()
+        if not last:
+            return False
+        rows = connection.execute(
+            records.visible().where(record.c.id > start, record.c.id <= last[-1]).order_by(record.c.id)
+        )
+        texts = [
+            (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows
+        ]
+        fulltext.put(connection, texts)
+        fulltext.advance(connection, last[-1], now=now)
+    return True
+
+
+def lag(database: Database) -> int:
+    """How many rows the index is behind."""
+    with database.read() as connection:
+        newest = connection.scalar(select(func.max(record.c.id))) or 0
+        return max(0, newest - fulltext.position(connection))

@@ -1,0 +1,307 @@
+"""Take in what a peer's feeds bring: the desk at which pages are opened, judged and stored.
+
+`apply` stores page, cursor and effects in one transaction, so after a crash the node stands either before the page or
+after it. The judging is `federation.inbox`; here its effects become rows.
+
+Trust: what is stored here was verified, except in quarantine, where it is kept as it came and shown to nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from sqlalchemy import Connection, Row
+
+from crypto import merkle
+from crypto.signer import Signer
+from federation import inbox
+from federation.directory import Directory
+from federation.envelope import VerifiedRecord, verify_record
+from federation.errors import Malformed
+from federation.feed import FeedId, Lane, parse_leaf
+from federation.grants import Handling, strictest
+from federation.pages import PageEntry, VerifiedPage, verify_page
+from federation.ports import Applied, Held, Position
+from federation.receipts import Quarantined, Receipt, sign_receipt
+from federation.records import get_schema
+from node.services import bodies
+from node.storage import feeds, quarantine, records
+from node.storage.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerDesk:
+    """The desk for one peer (`federation.ports.Desk`). `directory` and `clock` are asked anew for each page."""
+
+    peer: str
+    node: str
+    database: Database
+    directory: Callable[[], Directory]
+    log_signer: Signer
+    clock: Callable[[], int]
+
+    def position(self, lane: Lane) -> Position:
+        """Where this node stands in the peer's lane."""
+        with self.database.read() as connection:
+            row = feeds.in_feed(connection, self.peer, lane)
+        return Position(0, 0, None) if row is None else Position(row.size, row.epoch, row.note)
+
+    def open(self, lane: Lane, data: bytes, after: VerifiedPage | None) -> VerifiedPage:
+        """Check that the page continues the peer's lane."""
+        if after is not None:
+            start, feed = after.range, after.feed
+        else:
+            with self.database.read() as connection:
+                row = feeds.in_feed(connection, self.peer, lane)
+            epoch = 0 if row is None else row.epoch
+            start = merkle.CompactRange() if row is None else feeds.unpack(row.size, row.hashes)
+            feed = FeedId(self.peer, self.node, lane, epoch)
+        return verify_page(data, directory=self.directory(), recipient=self.node, start=start, feed=feed)
+
+    def apply(self, page: VerifiedPage) -> Applied:
+        """Judge and store a page; durable once it returns. Raises `Malformed` if the page does not fit the position."""
+        directory, now = self.directory(), self.clock()
+        # Verification needs no lock: it is done before the transaction, and the judging inside asks for its results.
+        verified = Verified(page, directory=directory, now=now)
+        with self.database.write() as connection:
+            feed = feeds.in_feed(connection, page.feed.sender, page.feed.lane, for_update=True)
+            if feed is None:
+                feed = feeds.begin_in_feed(
+                    connection, page.feed.sender, page.feed.lane, epoch=page.feed.epoch, now=now
+                )
+            if feed.epoch != page.feed.epoch or feed.size != page.start:
+                raise Malformed(f"the page begins at {page.start}, this node stands at {feed.size}")
+            effects = inbox.judge(
+                page, directory=directory, holdings=Shelf(connection), now=now, verifier=verified.record
+            )
+            stored = store(connection, feed, page.feed.sender, effects, now=now)
+            feeds.advance(
+                connection, feed.id, page.range, leaves=[entry.e for entry in page.entries], start=page.start,
+                note=page.checkpoint.note, head=page.head.size, now=now,
+            )  # fmt: skip
+            if page.complete:
+                quarantine.report_unexplained(connection, page.feed.sender, now=now)
+            receipt = make_receipt(
+                connection, page.feed, page.range, feed=feed.id, directory=directory, signer=self.log_signer, now=now
+            )
+            feeds.keep_receipt(connection, feed.id, receipt.token, now=now)
+        counts = inbox.summary(effects)
+        return Applied(
+            size=page.range.size, receipt=receipt.token, stored=stored, quarantined=counts.get("quarantine", 0)
+        )
+
+
+class Verified:
+    """The bodies of a page, verified before the transaction that stores them begins."""
+
+    def __init__(self, page: VerifiedPage, *, directory: Directory, now: int) -> None:
+        self._results: dict[str, VerifiedRecord | Exception] = {}
+        for entry in page.entries:
+            if entry.s is None:
+                continue
+            try:
+                self._results[entry.s] = verify_record(entry.s, directory=directory, now=now)
+            except Exception as error:  # noqa: BLE001 - kept, and raised again where the entry is judged
+                self._results[entry.s] = error
+
+    def record(self, token: str) -> VerifiedRecord:
+        """The verified record of this body, or what was wrong with it, raised."""
+        result = self._results[token]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What is held (`federation.ports.Holdings`), asked inside the transaction."""
+
+    connection: Connection
+
+    def held(self, keys: Any) -> dict[tuple[str, str], Held]:
+        """What is held of each (iss, rid)."""
+        return records.held(self.connection, keys)
+
+
+def store(connection: Connection, feed: Row[Any], sender: str, effects: Sequence[inbox.Effect], *, now: int) -> int:
+    """Write the effects of a page, in order; returns how many versions are now held that were not."""
+    fresh: list[inbox.Store] = []
+    for effect in effects:
+        match effect:
+            case inbox.Store():
+                if effect.leaf.gc == 1 and effect.record.ver == 1:
+                    fresh.append(effect)
+                    continue
+                _flush(connection, fresh, now=now)
+                _replace(connection, effect, now=now)
+            case inbox.Extend():
+                _flush(connection, fresh, now=now)
+                _extend(connection, effect)
+            case inbox.Reduce():
+                _flush(connection, fresh, now=now)
+                _reduce(connection, effect)
+            case inbox.Tighten():
+                _flush(connection, fresh, now=now)
+                _tighten(connection, effect)
+            case inbox.Entomb():
+                _flush(connection, fresh, now=now)
+                _entomb(connection, effect, now=now)
+            case inbox.Quarantine():
+                quarantine.put(connection, feed.id, sender, effect, now=now)
+            case inbox.Await():
+                quarantine.wait_for(connection, feed.id, sender, effect, now=now)
+            case inbox.Skip():
+                pass
+            case _:
+                assert_never(effect)
+    _flush(connection, fresh, now=now)
+    return sum(isinstance(effect, inbox.Store | inbox.Extend) for effect in effects)
+
+
+def make_receipt(
+    connection: Connection, feed_id: FeedId, compact: merkle.CompactRange, *, feed: int, directory: Directory,
+    signer: Signer, now: int,
+) -> Receipt:  # fmt: skip
+    """Sign that this node has the feed up to its present size, with what is in quarantine."""
+    held, total = quarantine.of_feed(connection, feed)
+    return sign_receipt(
+        fed=directory.fed, feed=feed_id, size=compact.size, root=compact.root(),
+        quarantined=[Quarantined(row.n, row.problem) for row in held], quarantined_total=total,
+        directory_version=directory.version, signer=signer, now=now,
+    )  # fmt: skip
+
+
+def _flush(connection: Connection, fresh: list[inbox.Store], *, now: int) -> None:
+    """First versions of new records, the common case, go in together; what comes after them sees them."""
+    if fresh:
+        records.keep(connection, [_version(effect) for effect in fresh], now=now)
+        fresh.clear()
+
+
+def _version(effect: inbox.Store) -> records.NewVersion:
+    item, schema = effect.record, get_schema(effect.record.sch)
+    return records.NewVersion(
+        iss=item.iss, rid=item.rid, ver=item.ver, kind=item.kind, sch=item.sch, jh=item.jh, jwt=item.jwt,
+        disclosures=bodies.in_bit_order(item.disclosures, item.index), mask=item.mask, width=item.width, iat=item.iat,
+        prev=item.prev, handling=_text(effect.handling), title=schema.title(item.groups),
+        state="received" if effect.newest else "superseded", pending=effect.pending, gc=effect.leaf.gc,
+        facets=schema.facets(item.groups),
+    )  # fmt: skip
+
+
+def _text(handling: Handling) -> str:
+    return json.dumps(handling.to_json())
+
+
+def _replace(connection: Connection, effect: inbox.Store, *, now: int) -> None:
+    """A version of a record of which something is held: the same one anew, a newer or an older one."""
+    for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
+        if row.ver == effect.record.ver:
+            _unindex(connection, row)
+            records.delete(connection, row.id)
+        elif effect.newest and row.state == "received":
+            _unindex(connection, row)
+            records.set_state(connection, [row.id], "superseded")
+    version = _version(effect)
+    (row_id,) = records.keep(connection, [version], now=now)
+    if not effect.newest:
+        records.drop_facets(connection, row_id, version.kind, version.iss, version.facets)
+    quarantine.explain(connection, effect.leaf.iss, effect.leaf.rid, gc=effect.leaf.gc)
+
+
+def _extend(connection: Connection, effect: inbox.Extend) -> None:
+    """More groups of a held version: both sets of disclosures, in the order of their bits."""
+    for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
+        if row.ver != effect.record.ver:
+            continue
+        before = bodies.reopen_row(row)
+        merged = bodies.in_bit_order(
+            {**before.disclosures, **effect.record.disclosures}, {**before.index, **effect.record.index}
+        )
+        _rewrite(connection, row, merged, effect.leaf.gm, gc=effect.leaf.gc, handling=_text(effect.handling))
+
+
+def _reduce(connection: Connection, effect: inbox.Reduce) -> None:
+    """What is not in the new mask is erased, in every version that is held."""
+    for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
+        held = int(row.mask, 16)
+        if not row.jwt:
+            records.set_state(connection, [row.id], row.state, gc=effect.leaf.gc)
+        elif effect.leaf.gm & held == 0:
+            _unindex(connection, row)
+            records.erase(connection, row.id, gc=effect.leaf.gc)
+        else:
+            kept = bodies.chosen(row.disclosures, held, effect.leaf.gm)
+            _rewrite(connection, row, kept, effect.leaf.gm & held, gc=effect.leaf.gc, handling=row.handling)
+    quarantine.explain(connection, effect.leaf.iss, effect.leaf.rid, gc=effect.leaf.gc)
+
+
+def _tighten(connection: Connection, effect: inbox.Tighten) -> None:
+    for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
+        if row.jwt:
+            handling = strictest(Handling.from_json(json.loads(row.handling)), effect.handling)
+            disclosures = row.disclosures.split("~") if row.disclosures else []
+            _rewrite(connection, row, disclosures, int(row.mask, 16), gc=effect.leaf.gc, handling=_text(handling))
+
+
+def _entomb(connection: Connection, effect: inbox.Entomb, *, now: int) -> None:
+    iss, rid = effect.leaf.iss, effect.leaf.rid
+    for row in records.by_key(connection, iss, rid):
+        if row.jwt:
+            _unindex(connection, row)
+            records.erase(connection, row.id)
+    records.bury(connection, iss=iss, rid=rid, ver=effect.record.ver, jwt=effect.record.jwt, now=now)
+    quarantine.erase(connection, iss, rid)
+
+
+def _rewrite(
+    connection: Connection, row: Row[Any], disclosures: Sequence[str], mask: int, *, gc: int, handling: str
+) -> None:
+    """Hold other groups of the same version, and be found by those alone."""
+    schema = get_schema(row.sch)
+    _unindex(connection, row)
+    groups = bodies.reopen(row.jwt, disclosures).groups
+    facets = schema.facets(groups)
+    records.replace_content(
+        connection, row.id, disclosures=disclosures, mask=mask, title=schema.title(groups), gc=gc, handling=handling,
+        pending=False, day=facets.day,
+    )  # fmt: skip
+    if row.state in records.LIVE:
+        records.add_facets(connection, row.id, row.kind, row.iss, facets)
+
+
+def _unindex(connection: Connection, row: Row[Any]) -> None:
+    """Take a version out of the filters and out of the words."""
+    if row.jwt and row.state in records.LIVE:
+        facets = get_schema(row.sch).facets(bodies.reopen_row(row).groups)
+        records.drop_facets(connection, row.id, row.kind, row.iss, facets)
+    records.forget_words(connection, row.id)
+
+
+def retry(connection: Connection, row: Row[Any], *, directory: Directory, now: int) -> inbox.Effect:
+    """Judge a quarantined entry with today's directory and holdings, by the same steps as when it came.
+
+    Tombstones and higher versions win as always. The entry leaves quarantine unless it is refused again.
+    """
+    entry = PageEntry(row.leaf, row.body, row.relay_grant)
+    key = (row.iss, row.rid) if row.iss else None
+    held = records.held(connection, [key]) if key else {}
+    effect: inbox.Effect
+    try:
+        leaf = parse_leaf(row.leaf)
+    except Malformed as error:
+        effect = inbox.Quarantine(row.n, None, entry, error.problem, error.detail)
+    else:
+        effect = inbox.judge_entry(
+            row.n, entry, leaf, sender=row.sender, directory=directory, held=held,
+            verify=lambda token: verify_record(token, directory=directory, now=now),
+        )  # fmt: skip
+    if isinstance(effect, inbox.Quarantine):
+        quarantine.retried(connection, row.id, effect.problem, effect.detail, now=now)
+        return effect
+    quarantine.release(connection, row.id, now=now)
+    store(connection, feeds.in_feed_by_id(connection, row.feed), row.sender, [effect], now=now)
+    return effect

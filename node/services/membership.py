@@ -1,0 +1,98 @@
+"""The directory as this node uses it: read once, read again when it changed, refreshed from wherever it can be had.
+
+Trust: nothing here decides what is trusted; `federation.trust` does. A refresh that is refused leaves what was there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from federation.directory import Directory
+from federation.errors import DirectoryStale, DirectoryUnreachable, NotFound
+from federation.trust import MAX_METADATA_BYTES, DirectoryMirror
+
+LOOK_SECONDS: Final = 1.0
+"""How often a process looks whether another process of this node has refreshed the directory."""
+FETCH_SECONDS: Final = 20.0
+MAX_FETCH: Final = 8 * MAX_METADATA_BYTES + 5_000_000
+NOT_FOUND: Final = 404
+OK: Final = 200
+
+
+@dataclass(slots=True)
+class Membership:
+    """The newest trusted directory, cheap to ask for."""
+
+    mirror: DirectoryMirror
+    _directory: Directory | None = None
+    _looked: float = 0.0
+
+    def current(self) -> Directory:
+        """The directory in force. Raises `DirectoryStale` when this node has joined no federation."""
+        now = time.monotonic()
+        if self._directory is None or now - self._looked > LOOK_SECONDS:
+            self._directory, self._looked = self.mirror.current(), now
+        return self._directory
+
+    def joined(self) -> bool:
+        """Whether this node trusts a directory at all."""
+        try:
+            self.current()
+        except DirectoryStale:
+            return False
+        return True
+
+    def stale(self, now: int) -> bool:
+        """Whether the directory is too old to send anything by it."""
+        return self.mirror.stale(now)
+
+    def refresh(self, url: str, *, now: int) -> Directory:
+        """Fetch the newest directory from a node's address or a repository's. Blocks: not for the event loop."""
+        with fetcher(url) as fetch:
+            self._directory = self.mirror.refresh(fetch, now=now)
+        return self._directory
+
+
+class fetcher:  # noqa: N801 - used like a function
+    """`with fetcher(url) as fetch`: a function from a repository path to bytes, over HTTP, bounded in size and time."""
+
+    def __init__(self, url: str) -> None:
+        self._base = repository_url(url)
+        self._client = httpx.Client(follow_redirects=False, trust_env=False, timeout=FETCH_SECONDS)
+
+    def __enter__(self) -> Callable[[str], bytes]:
+        return self._fetch
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def _fetch(self, path: str) -> bytes:
+        try:
+            with self._client.stream("GET", f"{self._base}/{path}") as response:
+                if response.status_code == NOT_FOUND:
+                    raise NotFound("the repository has no such file")
+                if response.status_code != OK:
+                    raise DirectoryUnreachable(f"the directory's address answers with status {response.status_code}")
+                data = bytearray()
+                for piece in response.iter_bytes():
+                    data += piece
+                    if len(data) > MAX_FETCH:
+                        raise DirectoryUnreachable("the directory's address answers with more than a directory has")
+                return bytes(data)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise DirectoryUnreachable(f"the directory's address does not answer: {type(error).__name__}") from error
+
+
+def repository_url(url: str) -> str:
+    """Where a repository lies: a node's address serves it under /cnp/1/directory.
+
+    >>> repository_url("http://127.0.0.1:8001/")
+    'http://127.0.0.1:8001/cnp/1/directory'
+    """
+    base = url.rstrip("/")
+    return base if base.endswith("/directory") else f"{base}/cnp/1/directory"

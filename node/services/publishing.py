@@ -1,0 +1,314 @@
+"""Release: draft → signed once → decided for every recipient → appended to their feeds, in one transaction a batch.
+
+The order for each draft: complete it and check it strictly (an issuer is strict); sign every group once; ask the policy
+what each recipient may have; write the version, its facets, one feed entry and one disclosure row a recipient that gets
+something, and the stored decision for everybody. Nothing leaves that has no row.
+
+A correction is a new version: recipients that may have it get it; a recipient that holds an older version and may not
+have the new one gets `less` to nothing, so that a wrong version does not live on.
+
+Trust: the drafts are our own officers' words. What leaves is built from the decision's groups alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select
+
+from crypto import b64
+from crypto.signer import Signer
+from federation.attributes import Attributes
+from federation.directory import Directory
+from federation.envelope import IssuedRecord, VerifiedRecord, issue_record
+from federation.feed import Leaf, Lane, lane_for, leaf_text, mask_text
+from federation.grants import Handling
+from federation.policy import CompiledPolicy, Decision, decide_all
+from federation.records import Schema, get_schema
+from node.services import bodies
+from node.storage import audit, drafts, feeds, records
+from node.storage.database import Database, insert_rows
+from node.storage.tables import grant_out, record, withheld
+
+BATCH: Final = 100
+"""Drafts in one transaction: long enough to be fast, short enough that officers do not wait for the lock."""
+GID_BYTES: Final = 16
+Version = IssuedRecord | VerifiedRecord
+"""A version of our own: just signed, or opened again from our storage."""
+SCHEMA_OF: Final[Mapping[str, str]] = {"seizure": "seizure/1", "alert": "alert/1", "annotation": "annotation/1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A draft that was not released, with every fault that has to be put right first."""
+
+    reference: str
+    faults: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class ReleaseReport:
+    """What came of a release: counts, and the drafts that were refused."""
+
+    released: int = 0
+    entries: int = 0
+    withheld: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    recipients: set[str] = field(default_factory=set)
+    """Whose feeds grew: they get a hint."""
+    rids: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publisher:
+    """The one who releases for this node: its name, its record key, its policy and the recipients by the directory."""
+
+    fed: str
+    node: str
+    signer: Signer
+    directory: Directory
+    policy: CompiledPolicy | None
+    """None: no policy is active, and nothing is shared with anybody."""
+    handling: Mapping[str, Any]
+    """The floor `h` that this administration puts on its records."""
+    token: Callable[[int], bytes]
+
+    def release(
+        self, database: Database, ids: Sequence[int], *, by: str, second: str | None, now: int
+    ) -> Iterator[ReleaseReport]:
+        """Release drafts by their row ids, a batch at a time; yields a report for each batch that is committed."""
+        for start in range(0, len(ids), BATCH):
+            with database.write() as connection:
+                report = self._batch(connection, ids[start : start + BATCH], by=by, second=second, now=now)
+            yield report
+
+    def _batch(
+        self, connection: Connection, ids: Sequence[int], *, by: str, second: str | None, now: int
+    ) -> ReleaseReport:
+        report = ReleaseReport()
+        signed: list[_Signed] = []
+        rows = drafts.to_release(connection, ids)
+        before = self._versions_before(connection, rows)
+        for row in rows:
+            item = self._sign(row, before.get(row.rid), now=now)
+            if isinstance(item, Refused):
+                report.refused.append(item)
+            else:
+                signed.append(item)
+        self._supersede(connection, [before[item.issued.rid] for item in signed if item.issued.rid in before])
+        row_ids = records.keep(connection, [item.version(self.handling) for item in signed], now=now)
+        offer = _Offer(self, connection, by=by, now=now, second=second is not None)
+        for row_id, item in zip(row_ids, signed, strict=True):
+            offer.add(item.issued, item.attributes, row_id)
+            report.rids.append(item.issued.rid)
+        offer.write()
+        drafts.mark_released(connection, [item.draft for item in signed], by=by, second=second, now=now)
+        report.released = len(signed)
+        report.entries = offer.entries
+        report.withheld = offer.withheld
+        report.recipients = offer.recipients
+        return report
+
+    def _versions_before(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Row[Any]]:
+        rids = [row.rid for row in rows if row.ver > 1]
+        if not rids:
+            return {}
+        found = connection.execute(
+            select(record).where(record.c.iss == self.node, record.c.rid.in_(rids)).order_by(record.c.ver)
+        )
+        return {row.rid: row for row in found}
+
+    def _sign(self, row: Row[Any], before: Row[Any] | None, *, now: int) -> _Signed | Refused:
+        schema = get_schema(SCHEMA_OF[row.kind])
+        groups = schema.prepare(json.loads(row.groups))
+        faults = schema.validate(groups).errors
+        if faults:
+            return Refused(row.reference, tuple(f"{fault.path}: {fault.wrong}; {fault.remedy}" for fault in faults))
+        issued = issue_record(
+            fed=self.fed, iss=self.node, rid=row.rid, ver=row.ver, prev=None if before is None else before.jh,
+            kind=row.kind, sch=schema.id, handling=self.handling, groups=groups, signer=self.signer, now=now,
+            token=self.token,
+        )  # fmt: skip
+        return _Signed(row.id, schema, groups, issued, schema.attributes(groups, handling=self.handling))
+
+    @staticmethod
+    def _supersede(connection: Connection, old: Sequence[Row[Any]]) -> None:
+        for row in old:
+            schema = get_schema(row.sch)
+            facets = schema.facets(bodies.reopen_row(row).groups)
+            records.drop_facets(connection, row.id, row.kind, row.iss, facets)
+        if old:
+            records.set_state(connection, [row.id for row in old], "superseded")
+
+    def offer_again(self, connection: Connection, *, now: int) -> ReleaseReport:
+        """Offer what is live to recipients that never got it and may have it now: new members, ended embargoes.
+
+        Narrowing or widening what somebody has already got is not done here.
+        """
+        report = ReleaseReport()
+        offer = _Offer(self, connection, by="policy", now=now, second=True, only_new=True)
+        for row in connection.execute(records.visible().where(record.c.iss == self.node).order_by(record.c.id)):
+            opened = bodies.reopen_row(row)
+            schema = get_schema(row.sch)
+            attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
+            offer.add(opened, attributes, row.id)
+        offer.write()
+        report.entries, report.recipients = offer.entries, offer.recipients
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    draft: int
+    schema: Schema
+    groups: Mapping[str, Any]
+    issued: IssuedRecord
+    attributes: Attributes
+
+    def version(self, handling: Mapping[str, Any]) -> records.NewVersion:
+        issued = self.issued
+        return records.NewVersion(
+            iss=issued.iss, rid=issued.rid, ver=issued.ver, kind=issued.kind, sch=issued.sch, jh=issued.jh,
+            jwt=issued.jwt, disclosures=bodies.in_bit_order(issued.disclosures, issued.index),
+            mask=bodies.mask_of(issued.disclosures, issued.index), width=issued.width, iat=issued.iat,
+            prev=issued.prev, handling=json.dumps(handling), title=self.schema.title(self.groups), state="released",
+            pending=False, gc=0, facets=self.schema.facets(self.groups),
+        )  # fmt: skip
+
+
+class _Offer:
+    """Feed entries, grants, decisions and disclosure rows of one transaction, gathered and written at once."""
+
+    def __init__(
+        self, publisher: Publisher, connection: Connection, *, by: str, now: int, second: bool, only_new: bool = False
+    ) -> None:
+        self._publisher, self._connection = publisher, connection
+        self._by, self._now, self._second, self._only_new = by, now, second, only_new
+        self._floor = Handling.from_json(publisher.handling)
+        self._recipients = [
+            member.recipient()
+            for member in publisher.directory.members.values()
+            if member.status == "active" and member.id != publisher.node
+        ]
+        names = [recipient.id for recipient in self._recipients]
+        feeds.ensure(connection, names)
+        self._feeds = feeds.lock(connection, names)
+        self._sizes = {key: feed.size for key, feed in self._feeds.items()}
+        self._entries: list[feeds.NewEntry] = []
+        self._grants: list[tuple[Any, ...]] = []
+        self._withheld: list[tuple[str, str, str, str]] = []
+        self._decisions: dict[str, str] = {}
+        self._log: list[audit.Disclosure] = []
+        self.entries = 0
+        self.withheld = 0
+        self.recipients: set[str] = set()
+
+    def add(self, issued: Version, attributes: Attributes, row_id: int) -> None:
+        """Decide for every recipient, and gather what follows."""
+        policy = self._publisher.policy
+        if policy is None:
+            return
+        decisions = decide_all(
+            record=attributes, recipients=self._recipients, policy=policy, now=self._now, floor=self._floor,
+            issued=issued.iat, second_release=self._second,
+        )  # fmt: skip
+        earlier = self._earlier(issued)
+        if issued.ver > 1 or self._only_new:
+            feeds.forget_withheld(self._connection, issued.iss, issued.rid)
+        for decision in decisions:
+            previous = earlier.get(decision.recipient)
+            if self._only_new and previous is not None:
+                continue
+            if decision.groups:
+                self._put(issued, decision, row_id, previous)
+            elif previous is not None and int(previous.mask, 16):
+                self._less(issued, decision, previous)
+            else:
+                self._withheld.append((decision.recipient, issued.iss, issued.rid, self._decision(decision)))
+
+    def _earlier(self, issued: Version) -> dict[str, Row[Any]]:
+        if issued.ver == 1 and not self._only_new:
+            return {}
+        found = feeds.grants(self._connection, issued.iss, [issued.rid])
+        return {recipient: row for (recipient, _), row in found.items()}
+
+    def _put(
+        self, issued: Version, decision: Decision, row_id: int, previous: Row[Any] | None
+    ) -> None:
+        mask = bodies.mask_of(decision.groups, issued.index)
+        gid = b64.encode(self._publisher.token(GID_BYTES))
+        grant = _grant(decision, gid)
+        self._append("put", issued, decision, mask=mask, gid=gid, grant=grant, row_id=row_id, previous=previous)
+
+    def _less(self, issued: Version, decision: Decision, previous: Row[Any]) -> None:
+        gid = b64.encode(self._publisher.token(GID_BYTES))
+        self._append("less", issued, decision, mask=0, gid=gid, grant=None, row_id=None, previous=previous)
+
+    def _append(
+        self, op: str, issued: Version, decision: Decision, *, mask: int, gid: str,
+        grant: dict[str, Any] | None, row_id: int | None, previous: Row[Any] | None,
+    ) -> None:  # fmt: skip
+        lane: Lane = lane_for(op=op, kind=issued.kind)
+        key = (decision.recipient, lane)
+        feed, n = self._feeds[key], self._sizes[key]
+        counter = 1 if previous is None else previous.gc + 1
+        leaf = Leaf(
+            n=n, t=self._now, op=op, iss=issued.iss, rid=issued.rid, ver=issued.ver, jh=issued.jh, gm=mask,
+            gc=counter, grant=grant,
+        )  # fmt: skip
+        hexmask = mask_text(mask, issued.width)
+        self._entries.append(feeds.NewEntry(feed, leaf_text(leaf, width=issued.width), row_id, hexmask))
+        self._sizes[key] = n + 1
+        decided = self._decision(decision)
+        if previous is not None:
+            feeds.forget_grant(self._connection, decision.recipient, issued.iss, issued.rid)
+        self._grants.append(
+            (decision.recipient, issued.iss, issued.rid, issued.ver, hexmask, counter, gid, decided)
+        )
+        self._log.append(
+            audit.Disclosure(
+                at=self._now, action="feed", actor=self._by, recipient=decision.recipient, iss=issued.iss,
+                rid=issued.rid, ver=issued.ver, groups=",".join(sorted(decision.groups)),
+                legal=",".join(decision.obligations.legal) if decision.obligations else None,
+                purpose=_purposes(decision), policy_version=decision.policy_version, decision=decided,
+                feed=feed.id, n=n, detail=op,
+            )
+        )  # fmt: skip
+        self.entries += 1
+        self.recipients.add(decision.recipient)
+
+    def _decision(self, decision: Decision) -> str:
+        """The stored decision's hash; equal outcomes are written once."""
+        found = decision.content_hash()
+        if found not in self._decisions:
+            self._decisions[found] = json.dumps(decision.to_json(), sort_keys=True, separators=(",", ":"))
+        return found
+
+    def write(self) -> None:
+        """Write everything that was gathered."""
+        connection = self._connection
+        feeds.append(connection, self._entries)
+        columns = ("recipient", "iss", "rid", "ver", "mask", "gc", "gid", "decision")
+        insert_rows(connection, grant_out, columns, self._grants)
+        audit.store_decisions(connection, self._decisions)
+        audit.log(connection, self._log)
+        insert_rows(connection, withheld, ("recipient", "iss", "rid", "decision"), self._withheld)
+        self.withheld = len(self._withheld)
+
+
+def _grant(decision: Decision, gid: str) -> dict[str, Any]:
+    """The obligations as they travel. Rule names, reasons and the policy's text stay at home."""
+    obligations = decision.obligations
+    grant: dict[str, Any] = {"gid": gid}
+    if obligations is not None:
+        grant |= obligations.grant()
+    return grant
+
+
+def _purposes(decision: Decision) -> str | None:
+    if decision.obligations is None or decision.obligations.purposes is None:
+        return None
+    return ",".join(sorted(decision.obligations.purposes))

@@ -1,0 +1,154 @@
+"""Answer a peer: pages of its feeds, and what to do with its receipts.
+
+A body is presented as (mask of the entry) ∩ (granted now): what was withdrawn since does not leave with an old entry.
+The checkpoint of a page is signed when it is asked for; the feed's history was fixed when its entries were appended.
+
+Trust: the peer is the one who signed the request. It gets its own feeds and learns nothing of others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, select, update
+
+from crypto import merkle
+from crypto.checkpoint import open_checkpoint, sign_checkpoint
+from crypto.errors import CryptoError
+from crypto.signer import Signer
+from federation.directory import Directory
+from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotFound, Refused
+from federation.feed import FeedId, Lane, key_name
+from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
+from federation.receipts import Receipt
+from node.services import bodies
+from node.storage import feeds
+from node.storage.tables import entry_out, feed_out, record
+
+ROOM: Final = MAX_PAGE_BYTES - 65_536
+"""Bytes for entries: what is left of a page for its frame and its two notes."""
+ENTRY_FRAME: Final = 32
+SHOWN_STATES: Final = frozenset({"released", "shared"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Who answers: this node, with the key that signs its checkpoints."""
+
+    node: str
+    directory: Directory
+    log_signer: Signer
+
+    def page(
+        self, connection: Connection, *, recipient: str, lane: Lane, start: int, limit: int, note: str | None
+    ) -> bytes:
+        """The page of `recipient`'s feed that begins at `start`, at most `limit` entries and one page's bytes.
+
+        Raises `FromBeyondHead` when the recipient claims more than there is, `FeedEpochRequired` when it holds a
+        checkpoint of ours whose history this node no longer has, `Refused` (bad-signature) when the note is not ours.
+        """
+        row = feeds.out_feed(connection, recipient, lane)
+        epoch, size = (row.epoch, row.size) if row is not None else (0, 0)
+        feed = FeedId(self.node, recipient, lane, epoch)
+        begin = self._range(connection, row, start, size)
+        if note is not None:
+            self._compare(note, feed, begin, start)
+        entries = self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES)) if row is not None else []
+        end = begin.extend(merkle.leaf_hash(entry.e.encode()) for entry in entries)
+        head = end if row is None or end.size == size else feeds.unpack(size, row.hashes)
+        checkpoint = self._sign(feed, end)
+        return build_page(
+            feed=feed,
+            start=start,
+            entries=entries,
+            checkpoint=checkpoint,
+            head=checkpoint if head.size == end.size else self._sign(feed, head),
+            directory_version=self.directory.version,
+        )
+
+    def _range(self, connection: Connection, row: Row[Any] | None, start: int, size: int) -> merkle.CompactRange:
+        if start > size:
+            raise FromBeyondHead("this feed is shorter than the recipient says", expected=size)
+        return merkle.CompactRange() if row is None else feeds.range_at(connection, row.id, start)
+
+    def _compare(self, note: str, feed: FeedId, begin: merkle.CompactRange, start: int) -> None:
+        """The recipient's checkpoint must be ours, and of the history that we still have."""
+        name = key_name(self.directory.fed, self.node)
+        keys = self.directory.keys_of(self.node, "log")
+        try:
+            shown = open_checkpoint(note, origin=feed.origin(self.directory.fed), key_name=name, keys=keys)
+        except CryptoError as error:
+            raise Refused.because(error) from error
+        if shown.size != start:
+            raise Malformed("cp is not the checkpoint at the size `from`")
+        if shown.root != begin.root():
+            raise FeedEpochRequired("this node signed that checkpoint and no longer has its history")
+
+    @staticmethod
+    def _entries(connection: Connection, row: Row[Any], recipient: str, start: int, limit: int) -> list[PageEntry]:
+        entries: list[PageEntry] = []
+        room = ROOM
+        for item in feeds.out_entries(connection, row.id, recipient, start, limit):
+            entry = PageEntry(item.leaf, _body(item))
+            room -= len(entry.e) + len(entry.s or "") + ENTRY_FRAME + entry.e.count('"')
+            if room < 0 and entries:
+                break
+            entries.append(entry)
+        return entries
+
+    def _sign(self, feed: FeedId, compact: merkle.CompactRange) -> str:
+        return sign_checkpoint(
+            origin=feed.origin(self.directory.fed),
+            size=compact.size,
+            root=compact.root(),
+            key_name=key_name(self.directory.fed, self.node),
+            signer=self.log_signer,
+        )
+
+
+def _body(item: Row[Any]) -> str | None:
+    """What of the entry's record may be shown to the recipient now; None when something later took its place."""
+    if item.jwt is None or item.state not in SHOWN_STATES or item.granted is None or item.granted_ver != item.ver:
+        return None
+    wanted = int(item.mask, 16) & int(item.granted, 16)
+    if not wanted:
+        return None
+    return bodies.presentation(item.jwt, item.disclosures, int(item.held, 16), wanted)
+
+
+def accept_receipt(connection: Connection, receipt: Receipt) -> bool:
+    """Keep a peer's receipt if it is newer than the one held; True if it was. Its entries count as shared.
+
+    Raises `NotFound` for a feed that is not ours, `FromBeyondHead` for a size that the feed has never had, and
+    `Malformed` when the root is not the feed's root at that size.
+    """
+    row = connection.execute(
+        select(feed_out)
+        .where(
+            feed_out.c.recipient == receipt.feed.recipient,
+            feed_out.c.lane == receipt.feed.lane,
+            feed_out.c.epoch == receipt.feed.epoch,
+        )
+        .with_for_update()
+    ).first()
+    if row is None:
+        raise NotFound("no such feed")
+    if receipt.size > row.size:
+        raise FromBeyondHead("the receipt is for more than the feed has", expected=row.size)
+    if feeds.range_at(connection, row.id, receipt.size).root() != receipt.root:
+        raise Malformed("the receipt's root is not the root of the feed at that size")
+    if (receipt.size, receipt.iat) < (row.receipt_size, row.receipt_at or 0):
+        return False
+    connection.execute(
+        update(feed_out)
+        .where(feed_out.c.id == row.id)
+        .values(receipt_size=receipt.size, receipt_at=receipt.iat, receipt=receipt.token)
+    )
+    covered = select(entry_out.c.record).where(
+        entry_out.c.feed == row.id, entry_out.c.n >= row.receipt_size, entry_out.c.n < receipt.size
+    )
+    connection.execute(
+        update(record).where(record.c.id.in_(covered), record.c.state == "released").values(state="shared")
+    )
+    return True

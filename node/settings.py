@@ -1,0 +1,189 @@
+"""A node's settings: one TOML file in its home, every key explained in `config/node.example.toml`.
+
+A home is a folder: `node.toml`, `keys/` with the encrypted private keys, `keyfile` with the secret that opens them
+(mode 0600), `node.db` unless another database is named, `directory/` with the federation's directory.
+
+Trust: whoever can write to the home is the node.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from federation.grants import Handling, HandlingRefused
+
+FILE: Final = "node.toml"
+NODE_ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
+DEFAULT_LISTEN: Final = "127.0.0.1:8443"
+ENV_PREFIX: Final = "TIDEWAITER_"
+DEFAULT_HANDLING: Final = {
+    "tlp": "amber",
+    "purposes": ["customs-enforcement", "statistics"],
+    "onward": "none",
+    "evidence": "ask",
+}
+
+
+class SettingsRefused(Exception):  # noqa: N818 - the name is the sentence
+    """The settings cannot be used; the message names the key and the remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the operator decides. `home` is where the file lies."""
+
+    home: Path
+    id: str
+    name: str
+    kind: str = "administration"
+    country: str | None = None
+    region: str | None = None
+    url: str = ""
+    """The public address that peers use; its authority is what signed requests must name."""
+    listen: str = DEFAULT_LISTEN
+    database: str = "sqlite:///node.db"
+    poll_seconds: float = 60.0
+    directory_url: str | None = None
+    """Where directory updates come from; without it, from peers in turn."""
+    directory_poll_seconds: float = 300.0
+    handling: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_HANDLING))
+    """The handling floor of what this node releases."""
+    log_level: str = "info"
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL; a relative SQLite path is in the home."""
+        prefix = "sqlite:///"
+        if self.database.startswith(prefix) and not self.database.startswith(prefix + "/"):
+            return f"{prefix}{(self.home / self.database.removeprefix(prefix)).resolve()}"
+        return self.database
+
+    @property
+    def listen_address(self) -> tuple[str, int]:
+        """Host and port to listen on."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+
+_KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
+    "node": {"id": str, "name": str, "kind": str, "country": str, "region": str, "url": str},
+    "http": {"listen": str},
+    "database": {"url": str},
+    "replication": {"poll_seconds": (int, float)},
+    "directory": {"url": str, "poll_seconds": (int, float)},
+    "handling": {"tlp": str, "purposes": list, "onward": str, "evidence": str, "review_by": str},
+    "log": {"level": str},
+}
+KINDS: Final = ("administration", "rilo", "oversight")
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def load(home: Path) -> Settings:
+    """Read the settings of a home. `TIDEWAITER_DATABASE_URL` and the like take precedence over the file."""
+    path = home / FILE
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise SettingsRefused(f"{path} is not there: run `tidewaiter --home {home} init --node ID` first") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsRefused(f"{path} is not TOML: {error}") from error
+    return _settings(home, data)
+
+
+def _settings(home: Path, data: dict[str, Any]) -> Settings:
+    values: dict[str, dict[str, Any]] = {section: {} for section in _KEYS}
+    for section, keys in data.items():
+        if section not in _KEYS or not isinstance(keys, dict):
+            raise SettingsRefused(f"{FILE}: unknown section [{section}]; known are {', '.join(sorted(_KEYS))}")
+        for key, value in keys.items():
+            wanted = _KEYS[section].get(key)
+            if wanted is None:
+                known = ", ".join(sorted(_KEYS[section]))
+                raise SettingsRefused(f"{FILE}: unknown key {section}.{key}; known are {known}")
+            if not isinstance(value, wanted) or isinstance(value, bool):
+                raise SettingsRefused(f"{FILE}: {section}.{key} has the wrong type; see config/node.example.toml")
+            values[section][key] = value
+    for section, keys in _KEYS.items():
+        for key, wanted in keys.items():
+            given = os.environ.get(f"{ENV_PREFIX}{section}_{key}".upper())
+            if given is not None:
+                values[section][key] = given if wanted is str else json.loads(given)
+    return _check(home, values)
+
+
+def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
+    node, handling = values["node"], values["handling"]
+    if not NODE_ID.fullmatch(str(node.get("id", ""))):
+        raise SettingsRefused(f"{FILE}: node.id is capital letters, digits and hyphens, such as KE or RILO-ESA")
+    if node.get("kind", "administration") not in KINDS:
+        raise SettingsRefused(f"{FILE}: node.kind is one of {', '.join(KINDS)}")
+    listen = values["http"].get("listen", DEFAULT_LISTEN)
+    if not re.fullmatch(r"[^\s]+:[0-9]{1,5}", listen) or not 0 <= int(listen.rpartition(":")[2]) < 65_536:  # noqa: PLR2004 - ports
+        raise SettingsRefused(f"{FILE}: http.listen is host:port, such as {DEFAULT_LISTEN}")
+    try:
+        floor = {**DEFAULT_HANDLING, **handling}
+        Handling.from_json(floor)
+    except HandlingRefused as error:
+        raise SettingsRefused(f"{FILE}: handling: {error}") from error
+    if values["log"].get("level", "info") not in LEVELS:
+        raise SettingsRefused(f"{FILE}: log.level is one of {', '.join(LEVELS)}")
+    for section in ("replication", "directory"):
+        if values[section].get("poll_seconds", 60) <= 0:
+            raise SettingsRefused(f"{FILE}: {section}.poll_seconds is a number of seconds above 0")
+    return Settings(
+        home=home,
+        id=node["id"],
+        name=node.get("name", node["id"]),
+        kind=node.get("kind", "administration"),
+        country=node.get("country"),
+        region=node.get("region"),
+        url=node.get("url", f"http://{listen}"),
+        listen=listen,
+        database=values["database"].get("url", "sqlite:///node.db"),
+        poll_seconds=float(values["replication"].get("poll_seconds", 60.0)),
+        directory_url=values["directory"].get("url"),
+        directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
+        handling=floor,
+        log_level=values["log"].get("level", "info"),
+    )
+
+
+def write(settings: Settings) -> None:
+    """Write the file of a new home; it must not be there yet."""
+    lines = ["# Settings of this node. config/node.example.toml explains every key.", "", "[node]"]
+    for key in ("id", "name", "kind", "country", "region", "url"):
+        value = getattr(settings, key)
+        if value:
+            lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+    lines += ["", "[http]", f"listen = {json.dumps(settings.listen)}"]
+    lines += ["", "[database]", f"url = {json.dumps(settings.database)}"]
+    lines += ["", "[replication]", f"poll_seconds = {settings.poll_seconds}"]
+    if settings.directory_url:
+        lines += ["", "[directory]", f"url = {json.dumps(settings.directory_url)}"]
+        lines += [f"poll_seconds = {settings.directory_poll_seconds}"]
+    with (settings.home / FILE).open("x", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def remember_directory(settings: Settings, url: str) -> None:
+    """Add where directory updates come from to the file of a home that has joined."""
+    path = settings.home / FILE
+    text = path.read_text("utf-8")
+    if "[directory]" in text:
+        return
+    temporary = path.with_suffix(".toml.new")
+    temporary.write_text(f"{text}\n[directory]\nurl = {json.dumps(url)}\n", "utf-8")
+    temporary.replace(path)
+
+
+def config_folder() -> Path:
+    """The shipped configuration: examples, mappings, sample data and policies."""
+    here = Path(__file__).resolve().parent
+    packaged = here / "_config"
+    return packaged if packaged.is_dir() else here.parent / "config"

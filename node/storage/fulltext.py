@@ -1,0 +1,96 @@
+"""The words of records, for search: SQLite's FTS5 or PostgreSQL's tsvector, behind the same five functions.
+
+Text is normalised here, in Python (NFKD, casefold, marks removed), before either database sees it, so both give the
+same answers in every script. The index follows the records in batches from a stored position: receiving never waits
+for it, and its lag is shown.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, bindparam, select, text, update
+
+from node.storage.tables import follower
+
+NAME: Final = "fulltext"
+MAX_WORDS: Final = 20_000
+"""Characters of one record that are indexed: beyond it is a book, not a seizure."""
+_WORD: Final = re.compile(r"\w+")
+
+
+def normalise(value: str) -> str:
+    """The form in which words are indexed and asked for.
+
+    >>> normalise("Chaussures d’ÉTÉ")
+    'chaussures d ete'
+    """
+    folded = unicodedata.normalize("NFKD", value).casefold()
+    bare = "".join(char for char in folded if not unicodedata.combining(char))
+    return " ".join(_WORD.findall(bare))
+
+
+def words_in(value: Any) -> Iterable[str]:
+    """Every text in a JSON value: what a record's granted groups say."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from words_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from words_in(item)
+
+
+def put(connection: Connection, rows: Sequence[tuple[int, str]]) -> None:
+    """Index the text of records by row id; text that was there is replaced."""
+    if not rows:
+        return
+    forget(connection, [row_id for row_id, _ in rows])
+    values = [{"id": row_id, "words": normalise(words[:MAX_WORDS])} for row_id, words in rows]
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("INSERT INTO fulltext_words (rowid, words) VALUES (:id, :words)"), values)
+    else:
+        statement = "INSERT INTO fulltext_words (record, words) VALUES (:id, to_tsvector('simple', :words))"
+        connection.execute(text(statement), values)
+
+
+def forget(connection: Connection, ids: Collection[int]) -> None:
+    """Take records out of the index."""
+    column = "rowid" if connection.dialect.name == "sqlite" else "record"
+    statement = text(f"DELETE FROM fulltext_words WHERE {column} IN :ids")  # noqa: S608 - one of two constants
+    connection.execute(statement.bindparams(bindparam("ids", expanding=True)), {"ids": list(ids)})
+
+
+def matching(connection: Connection, words: str, *, limit: int) -> list[int]:
+    """Row ids of records that have all these words, newest rows first. The last word may be a beginning."""
+    terms = normalise(words).split()
+    if not terms:
+        return []
+    if connection.dialect.name == "sqlite":
+        query = " ".join(f'"{term}"' for term in terms) + "*"
+        statement = "SELECT rowid FROM fulltext_words WHERE fulltext_words MATCH :q ORDER BY rowid DESC LIMIT :limit"
+    else:
+        query = " & ".join(terms) + ":*"
+        statement = (
+            "SELECT record FROM fulltext_words WHERE words @@ to_tsquery('simple', :q) "
+            "ORDER BY record DESC LIMIT :limit"
+        )
+    return list(connection.scalars(text(statement), {"q": query, "limit": limit}))
+
+
+def position(connection: Connection) -> int:
+    """The row id up to which records are indexed."""
+    return connection.scalar(select(follower.c.position).where(follower.c.name == NAME)) or 0
+
+
+def advance(connection: Connection, to: int, *, now: int) -> None:
+    """Remember how far the index has come."""
+    done = connection.execute(
+        update(follower).where(follower.c.name == NAME).values(position=to, updated_at=now)
+    ).rowcount
+    if not done:
+        connection.execute(follower.insert().values(name=NAME, position=to, updated_at=now))

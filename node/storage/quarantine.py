@@ -1,0 +1,117 @@
+"""Quarantine: entries that are chained and whose body is not in use, with the reason, in the protocol's word.
+
+States: `held` (with a problem, told in receipts), `awaiting` (a grant whose body did not come, until something later
+explains it), `released` (a retry took it in), `explained` (something later took its place), `erased` (a tombstone came).
+Bodies in quarantine are shown to nobody and indexed nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from federation.errors import ProblemType
+from federation.inbox import Await, Quarantine
+from node.storage.tables import feed_in, quarantine
+
+LISTED: Final = 1_000
+"""How many are named in a receipt."""
+
+
+def put(connection: Connection, feed: int, sender: str, effect: Quarantine, *, now: int) -> None:
+    """Keep an entry aside, with its reason."""
+    leaf = effect.leaf
+    connection.execute(
+        quarantine.insert().values(
+            feed=feed, n=effect.n, sender=sender, problem=str(effect.problem), detail=effect.detail,
+            leaf=effect.entry.e, body=effect.entry.s, relay_grant=effect.entry.rg,
+            iss=leaf.iss or None if leaf else None, rid=leaf.rid or None if leaf else None,
+            gc=leaf.gc if leaf else 0, state="held", at=now,
+        )
+    )  # fmt: skip
+
+
+def wait_for(connection: Connection, feed: int, sender: str, effect: Await, *, now: int) -> None:
+    """Remember a grant without a body."""
+    connection.execute(
+        quarantine.insert().values(
+            feed=feed, n=effect.n, sender=sender, problem=str(ProblemType.BODY_WITHHELD),
+            detail="the entry came without its body", leaf=effect.entry.e, body=None, relay_grant=effect.entry.rg,
+            iss=effect.leaf.iss, rid=effect.leaf.rid, gc=effect.leaf.gc, state="awaiting", at=now,
+        )
+    )  # fmt: skip
+
+
+def explain(connection: Connection, iss: str, rid: str, *, gc: int) -> None:
+    """A later grant was applied: what was awaited of earlier ones is explained."""
+    connection.execute(
+        update(quarantine)
+        .where(
+            quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.gc < gc,
+            quarantine.c.problem == str(ProblemType.BODY_WITHHELD), quarantine.c.state.in_(("awaiting", "held")),
+        )
+        .values(state="explained")
+    )  # fmt: skip
+
+
+def report_unexplained(connection: Connection, sender: str, *, now: int) -> None:
+    """Both lanes' heads are reached: what is still awaited is reported as withheld."""
+    behind = select(func.count()).select_from(feed_in).where(feed_in.c.sender == sender, feed_in.c.size < feed_in.c.head)
+    if connection.scalar(behind):
+        return
+    connection.execute(
+        update(quarantine)
+        .where(quarantine.c.sender == sender, quarantine.c.state == "awaiting")
+        .values(state="held", at=now)
+    )
+
+
+def erase(connection: Connection, iss: str, rid: str) -> None:
+    """A tombstone came: bodies in quarantine go at once."""
+    connection.execute(
+        update(quarantine)
+        .where(quarantine.c.iss == iss, quarantine.c.rid == rid)
+        .values(body=None, state="erased")
+    )
+
+
+def of_feed(connection: Connection, feed: int) -> tuple[list[Row[Any]], int]:
+    """What is held of one feed now (the first thousand) and how many there are."""
+    condition = (quarantine.c.feed == feed, quarantine.c.state == "held")
+    listed = connection.execute(
+        select(quarantine.c.n, quarantine.c.problem).where(*condition).order_by(quarantine.c.n).limit(LISTED)
+    )
+    rows = list(listed)
+    if len(rows) < LISTED:
+        return rows, len(rows)
+    return rows, connection.scalar(select(func.count()).select_from(quarantine).where(*condition)) or 0
+
+
+def listing(connection: Connection, *, state: str | None = "held", limit: int = 1_000) -> list[Row[Any]]:
+    """Quarantined entries, newest first."""
+    statement = select(quarantine).order_by(quarantine.c.id.desc()).limit(limit)
+    if state is not None:
+        statement = statement.where(quarantine.c.state == state)
+    return list(connection.execute(statement))
+
+
+def get(connection: Connection, row_id: int) -> Row[Any] | None:
+    """One entry."""
+    return connection.execute(select(quarantine).where(quarantine.c.id == row_id)).first()
+
+
+def retried(connection: Connection, row_id: int, problem: ProblemType, detail: str, *, now: int) -> None:
+    """A retry was refused, perhaps for another reason."""
+    connection.execute(
+        update(quarantine)
+        .where(quarantine.c.id == row_id)
+        .values(problem=str(problem), detail=detail, retried_at=now)
+    )
+
+
+def release(connection: Connection, row_id: int, *, now: int) -> None:
+    """A retry took the entry in: its body is kept with the record now."""
+    connection.execute(
+        update(quarantine).where(quarantine.c.id == row_id).values(state="released", body=None, retried_at=now)
+    )

@@ -1,0 +1,239 @@
+"""Record versions, own and received, and the facets they are found by.
+
+Every reading query starts from `visible`: versions whose content this node holds and may use. `keep` writes versions
+with their facets; `retire` takes a version out of use; `erase` takes its content away and leaves its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Select, and_, func, literal, select, update
+from sqlalchemy import delete as sql_delete
+
+from federation.ports import Held, HeldVersion
+from federation.records import Facets
+from node.storage import fulltext
+from node.storage.database import allocate, insert_rows
+from node.storage.tables import facet, record, tombstone
+
+LIVE: Final = ("released", "shared", "received")
+"""States of versions whose content is in use."""
+
+_COLUMNS: Final = (
+    "id", "iss", "rid", "ver", "kind", "sch", "jh", "jwt", "disclosures", "mask", "width", "iat", "prev", "handling",
+    "title", "day", "state", "pending", "gc", "accepted_at",
+)  # fmt: skip
+_FACET_COLUMNS: Final = ("field", "value", "day", "record")
+NO_DAY: Final = ""
+"""The day of a record that tells none: it sorts behind all that tell one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVersion:
+    """A version to keep. `disclosures` are those that are held, in any order; `mask` says which bits they are."""
+
+    iss: str
+    rid: str
+    ver: int
+    kind: str
+    sch: str
+    jh: str
+    jwt: str
+    disclosures: Sequence[str]
+    mask: int
+    width: int
+    iat: int
+    prev: str | None
+    handling: str
+    title: str
+    state: str
+    pending: bool
+    gc: int
+    facets: Facets
+
+
+def visible() -> Select[Any]:
+    """The versions that officers may be shown. Every reading query starts here."""
+    return select(record).where(record.c.state.in_(LIVE))
+
+
+def keep(connection: Connection, versions: Sequence[NewVersion], *, now: int) -> list[int]:
+    """Insert versions with their facets and return their row ids, in order."""
+    ids = allocate(connection, record, len(versions))
+    rows = []
+    facet_rows: list[tuple[str, str, str, int]] = []
+    for row_id, version in zip(ids, versions, strict=True):
+        day = version.facets.day
+        rows.append(
+            (
+                row_id, version.iss, version.rid, version.ver, version.kind, version.sch, version.jh, version.jwt,
+                "~".join(version.disclosures), f"{version.mask:x}", version.width, version.iat, version.prev,
+                version.handling, version.title, day, version.state, version.pending, version.gc, now,
+            )
+        )  # fmt: skip
+        facet_rows.extend(_facets(row_id, version.kind, version.iss, version.facets))
+    insert_rows(connection, record, _COLUMNS, rows)
+    insert_rows(connection, facet, _FACET_COLUMNS, facet_rows)
+    return list(ids)
+
+
+def _facets(row_id: int, kind: str, iss: str, facets: Facets) -> Iterable[tuple[str, str, str, int]]:
+    day = facets.day or NO_DAY
+    yield ("kind", kind, day, row_id)
+    yield ("node", iss, day, row_id)
+    for field, values in facets.values.items():
+        for value in values:
+            yield (field, value, day, row_id)
+        if field == "hs":
+            # A search by chapter or heading is a search by prefix; the prefixes are values of their own.
+            for prefix in {value[:length] for value in values for length in (2, 4) if len(value) > length}:
+                if prefix not in values:
+                    yield (field, prefix, day, row_id)
+
+
+def held(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Held]:
+    """What is held of each (iss, rid): versions with hash and mask, the highest grant counter, the tombstone."""
+    found: dict[tuple[str, str], Held] = {}
+    for iss in {key[0] for key in keys}:
+        rids = [rid for issuer, rid in keys if issuer == iss]
+        rows = connection.execute(
+            select(record.c.rid, record.c.ver, record.c.jh, record.c.mask, record.c.gc).where(
+                record.c.iss == iss, record.c.rid.in_(rids)
+            )
+        )
+        versions: dict[str, dict[int, HeldVersion]] = {}
+        counters: dict[str, int] = {}
+        for rid, ver, jh, mask, gc in rows:
+            versions.setdefault(rid, {})[ver] = HeldVersion(jh, int(mask, 16))
+            counters[rid] = max(counters.get(rid, 0), gc)
+        gone = set(
+            connection.scalars(select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids)))
+        )
+        for rid in versions.keys() | gone:
+            found[iss, rid] = Held(gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid))
+    return found
+
+
+def by_key(connection: Connection, iss: str, rid: str) -> list[Row[Any]]:
+    """All versions of one record, newest first, whatever their state."""
+    statement = select(record).where(record.c.iss == iss, record.c.rid == rid).order_by(record.c.ver.desc())
+    return list(connection.execute(statement))
+
+
+def find(connection: Connection, rid: str, iss: str | None = None) -> list[Row[Any]]:
+    """The versions in use of the record with this id; several issuers may have used one id."""
+    statement = visible().where(record.c.rid == rid)
+    if iss is not None:
+        statement = statement.where(record.c.iss == iss)
+    return list(connection.execute(statement.order_by(record.c.iss, record.c.ver.desc())))
+
+
+def set_state(connection: Connection, ids: Collection[int], state: str, *, gc: int | None = None) -> None:
+    """Give versions another state."""
+    values: dict[str, Any] = {"state": state}
+    if gc is not None:
+        values["gc"] = gc
+    connection.execute(update(record).where(record.c.id.in_(list(ids))).values(**values))
+
+
+def drop_facets(connection: Connection, row_id: int, kind: str, iss: str, facets: Facets) -> None:
+    """Take a version out of the filters. The key of each facet is known, so no index by record is needed."""
+    for field, value, day, _ in _facets(row_id, kind, iss, facets):
+        connection.execute(
+            sql_delete(facet).where(
+                facet.c.field == field, facet.c.value == value, facet.c.day == day, facet.c.record == row_id
+            )
+        )
+
+
+def add_facets(connection: Connection, row_id: int, kind: str, iss: str, facets: Facets) -> None:
+    """Put a version into the filters."""
+    insert_rows(connection, facet, _FACET_COLUMNS, list(_facets(row_id, kind, iss, facets)))
+
+
+def replace_content(
+    connection: Connection, row_id: int, *, disclosures: Sequence[str], mask: int, title: str, gc: int, handling: str,
+    pending: bool, day: str | None,
+) -> None:  # fmt: skip
+    """Keep other disclosures of the same version: after `more` or `less`."""
+    connection.execute(
+        update(record)
+        .where(record.c.id == row_id)
+        .values(
+            disclosures="~".join(disclosures), mask=f"{mask:x}", title=title, gc=gc, handling=handling,
+            pending=pending, day=day,
+        )
+    )  # fmt: skip
+
+
+def erase(connection: Connection, row_id: int, *, gc: int | None = None) -> None:
+    """Take the content of a version away; (iss, rid, ver, jh) stay."""
+    values: dict[str, Any] = {
+        "jwt": "", "disclosures": "", "mask": "0", "title": "", "day": None, "state": "withdrawn", "pending": False,
+    }  # fmt: skip
+    if gc is not None:
+        values["gc"] = gc
+    connection.execute(update(record).where(record.c.id == row_id).values(**values))
+
+
+def delete(connection: Connection, row_id: int) -> None:
+    """Remove a row whose version is about to be kept anew."""
+    connection.execute(sql_delete(record).where(record.c.id == row_id))
+
+
+def forget_words(connection: Connection, row_id: int) -> None:
+    """Take a version out of the full-text index."""
+    fulltext.forget(connection, [row_id])
+
+
+def bury(connection: Connection, *, iss: str, rid: str, ver: int, jwt: str, now: int) -> None:
+    """Keep a tombstone; the first one stays."""
+    if connection.execute(select(tombstone.c.ver).where(tombstone.c.iss == iss, tombstone.c.rid == rid)).first() is None:
+        connection.execute(tombstone.insert().values(iss=iss, rid=rid, ver=ver, jwt=jwt, at=now))
+
+
+def search(
+    connection: Connection,
+    *,
+    filters: Mapping[str, Collection[str]],
+    day_from: str | None = None,
+    day_to: str | None = None,
+    ids: Collection[int] | None = None,
+    limit: int = 50,
+    before: tuple[str, int] | None = None,
+) -> list[Row[Any]]:
+    """Versions in use that have one of the values in every filter, newest day first, then newest row.
+
+    `before` is the (day, id) of the last row of the page before: keyset paging. `ids` narrows to rows that another
+    index found.
+    """
+    statement = visible()
+    sort_day = func.coalesce(record.c.day, literal(NO_DAY))
+    for field, values in filters.items():
+        exists = (
+            select(facet.c.record)
+            .where(facet.c.field == field, facet.c.value.in_(sorted(values)))
+        )  # fmt: skip
+        statement = statement.where(record.c.id.in_(exists))
+    if ids is not None:
+        statement = statement.where(record.c.id.in_(list(ids)))
+    if day_from is not None:
+        statement = statement.where(sort_day >= day_from)
+    if day_to is not None:
+        # A day that is only known as a month or a year is stored as its first day.
+        statement = statement.where(sort_day <= day_to, sort_day != NO_DAY)
+    if before is not None:
+        day, row_id = before
+        older = sort_day < day
+        statement = statement.where(older | and_(sort_day == day, record.c.id < row_id))
+    statement = statement.order_by(sort_day.desc(), record.c.id.desc()).limit(limit)
+    return list(connection.execute(statement))
+
+
+def count_by_state(connection: Connection) -> dict[str, int]:
+    """How many versions are in each state."""
+    rows = connection.execute(select(record.c.state, func.count()).group_by(record.c.state))
+    return {state: count for state, count in rows}
