@@ -142,8 +142,8 @@ def recipients() -> list[Recipient]:
     found = []
     for place, country in enumerate(COUNTRIES[:190]):
         groups = {f"region-{REGIONS[place % 6].lower()}@1"}
-        groups |= {"east@2"} if place % 3 == 0 else set()
-        groups |= {"op@1"} if place % 4 == 0 else set()
+        groups |= {"east@2"} if place % 5 == 0 else set()
+        groups |= {"op@1"} if place % 7 == 0 else set()
         found.append(
             Recipient(
                 id=country,

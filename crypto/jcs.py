@@ -23,8 +23,8 @@ _FIRST_OF_FOUR_BYTES: Final = 0xF0
 def canonicalize(value: JsonValue) -> bytes:
     """Return the canonical UTF-8 text of `value`, or raise `NotCanonical`.
 
-    An integer beyond ±(2^53-1) is written as the double it is, when it is exactly one (RFC 8785 knows only
-    doubles, section 3.2.2.3), and refused when writing it would change it.
+    RFC 8785 knows only doubles (section 3.2.2.3). An integer beyond ±(2^53-1) is written as the double that
+    it is, or that is written like it, and refused when writing it would change it.
 
     >>> canonicalize({"b": 1.0, "a": [True, None]})
     b'{"a":[true,null],"b":1}'
@@ -66,7 +66,8 @@ def _doubles(value: JsonValue) -> JsonValue:
             double = float(value)
         except OverflowError:
             raise NotCanonical("an integer is beyond what a double holds") from None
-        if int(double) != value:
+        # A large double may be written with zeros at its end that it does not have: that text is taken back.
+        if int(double) != value and rfc8785.dumps(double) != str(value).encode():
             raise NotCanonical("an integer is not exactly a double: write it as a string")
         return double
     return value

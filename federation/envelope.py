@@ -236,7 +236,8 @@ def _check_claims(claims: Mapping[str, Any]) -> None:
     if (claims["kind"] == "tombstone") != (tomb is not None):
         raise RecordInvalid("tomb stands in tombstones, and only there")
     if tomb is not None:
-        known = isinstance(tomb, dict) and tomb.get("reason") in TOMB_REASONS and tomb.get("effect") in TOMB_EFFECTS
+        said = (tomb.get("reason"), tomb.get("effect")) if isinstance(tomb, dict) else (None, None)
+        known = all(isinstance(word, str) for word in said) and said[0] in TOMB_REASONS and said[1] in TOMB_EFFECTS
         if not known:
             raise RecordInvalid("the tombstone's reason or effect is not one of the list")
 

@@ -15,11 +15,10 @@ safely too: an id in `legal` that no instrument has closes the grant.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from federation.policy import conditions
-from federation.policy.model import RECIPIENT_CONDITIONS, Effect, Mode, Policy, Rule, Wanted
+from federation.policy.model import RECIPIENT_CONDITIONS, Effect, Mode, Policy, Rule, Terms, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,10 +45,13 @@ class Atom(NamedTuple):
 
 
 class GroupSpec(NamedTuple):
-    """The groups of a rule as written; `named_nominal` says that its nominal ones count."""
+    """The groups of a rule as written."""
 
     groups: frozenset[str]
     named_nominal: bool
+    """Nominal groups count where they are named."""
+    hit: bool
+    """It is about the hit, and no groups."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +62,11 @@ class CompiledPolicy:
     count: int
     full: int
     grants: int
-    """Rules that grant, those of them that replicate or are hits, and rules that withhold: one bit each."""
+    """Rules that grant, those of them that replicate, and rules that withhold: one bit each."""
     replicates: int
-    hits: int
     withholds: int
+    burdening: int
+    """Grants that put obligations on the recipient, or rest on an instrument."""
     naming: int
     """Grants that name the recipient by country or id: the only ones that count for a red record."""
     needing_release: int
@@ -75,8 +78,10 @@ class CompiledPolicy:
     else_node: int
     else_country: int
     else_region: int
-    role_atoms: tuple[Atom, ...]
-    group_atoms: tuple[Atom, ...]
+    by_role: Mapping[str | None, int]
+    by_group: Mapping[str | None, int]
+    else_role: int
+    else_group: int
     relation_atoms: tuple[Atom, ...]
     record_atoms: tuple[Atom, ...]
     instruments: tuple[tuple[int, int | None, int | None], ...]
@@ -108,13 +113,17 @@ class CompiledPolicy:
         times += [time for _, *ends in self.instruments for time in ends if time is not None]
         return min((time for time in times if time > after), default=None)
 
-    def recipient_mask(self, name: str, value: Any) -> int:
-        """Return the mask of a set of roles (`role`) or of named groups (`group`)."""
-        mask = self.full
-        for atom in self.role_atoms if name == "role" else self.group_atoms:
-            wanted = cast("frozenset[str]", atom.wanted)
-            mask &= atom.leaves(conditions.of_recipient(name, wanted, value), self.full)
-        return mask
+    def class_mask(self, region: str | None, roles: frozenset[str], groups: frozenset[str]) -> int:
+        """Return the mask of all members of this region with these roles in these named groups.
+
+        A condition on roles or groups is true when one of them fits, so the masks of single ones are joined.
+        """
+        of_roles, of_groups = self.else_role, self.else_group
+        for role in roles:
+            of_roles |= self.by_role.get(role, 0)
+        for group in groups:
+            of_groups |= self.by_group.get(group, 0)
+        return self.by_region.get(region, self.else_region) & of_roles & of_groups
 
 
 def compile_policy(policy: Policy) -> CompiledPolicy:
@@ -128,15 +137,15 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
     known = {instrument.id for instrument in policy.instruments}
     grants = _bits(rule.effect is Effect.GRANT for rule in rules)
     specs = list(dict.fromkeys(_spec(rule) for rule in rules))
-    tables = {name: _table(name, recipient[name], full) for name in ("node", "country", "region")}
+    tables = {name: _table(name, recipient[name], full) for name in RECIPIENT_CONDITIONS}
     return CompiledPolicy(
         policy=policy,
         count=count,
         full=full,
         grants=grants,
         replicates=grants & _bits(rule.mode is Mode.REPLICATE for rule in rules),
-        hits=grants & _bits(rule.mode is Mode.HIT for rule in rules),
         withholds=_bits(rule.effect is Effect.WITHHOLD for rule in rules),
+        burdening=grants & _bits(rule.terms != Terms() or bool(rule.legal) for rule in rules),
         naming=grants & _bits(bool(rule.when.country or rule.when.node) for rule in rules),
         needing_release=grants & _bits(rule.needs_release for rule in rules),
         unfounded=grants & _bits(not known.issuperset(rule.legal) for rule in rules),
@@ -146,8 +155,10 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
         else_node=tables["node"][_NOBODY],
         else_country=tables["country"][_NOBODY],
         else_region=tables["region"][_NOBODY],
-        role_atoms=recipient["role"],
-        group_atoms=recipient["group"],
+        by_role=tables["role"],
+        by_group=tables["group"],
+        else_role=tables["role"][_NOBODY],
+        else_group=tables["group"][_NOBODY],
         relation_atoms=tuple(atom for atom in atoms if atom.name == "relation"),
         record_atoms=tuple(atom for atom in atoms if atom.name not in apart),
         instruments=tuple(
@@ -193,14 +204,16 @@ def _table(name: str, atoms: tuple[Atom, ...], full: int) -> Mapping[str | None,
     for value in values:
         table[value] = full
         for atom in atoms:
-            truth = conditions.of_recipient(name, cast("frozenset[str]", atom.wanted), value)
+            told = frozenset({value}) if name in conditions.SETS else value
+            truth = conditions.of_recipient(name, cast("frozenset[str]", atom.wanted), told)
             table[value] &= atom.leaves(truth, full)
-    return MappingProxyType(table)
+    return table
 
 
 def _spec(rule: Rule) -> GroupSpec:
     """Let a withhold reach nominal groups always, and a grant only with a legal basis."""
-    return GroupSpec(rule.groups, rule.effect is Effect.WITHHOLD or bool(rule.legal))
+    withholds = rule.effect is Effect.WITHHOLD
+    return GroupSpec(rule.groups, withholds or bool(rule.legal), not withholds and rule.mode is Mode.HIT)
 
 
 def _bits(flags: Iterable[bool]) -> int:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Truth: TypeAlias = bool | None
 
+SETS: Final = frozenset({"role", "group"})
+"""Conditions on an attribute of the recipient that holds several words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -42,7 +45,7 @@ def of_recipient(name: str, wanted: frozenset[str], value: Any) -> Truth:
     """
     if not wanted:
         return False
-    if name in {"role", "group"}:
+    if name in SETS:
         return not wanted.isdisjoint(value)
     if value is None:
         return None if name == "region" else False

@@ -106,40 +106,40 @@ class _Evaluation:
 
     def outcomes(self, recipients: Sequence[Recipient]) -> list[Outcome]:
         """Return the outcome for each recipient. The loop is flat because it runs for every member."""
-        ground, policy = self._ground, self._ground.policy
-        home, record_mask = policy.country, ground.mask
-        by_node, by_country, by_region = policy.by_node, policy.by_country, policy.by_region
-        on_route, elsewhere = ground.on_route, ground.elsewhere
-        else_node, else_country, else_region = policy.else_node, policy.else_country, policy.else_region
-        of_roles: dict[frozenset[str], int] = {}
-        of_groups: dict[frozenset[str], int] = {}
+        policy, home = self._ground.policy, self._ground.policy.country
+        of_country, elsewhere = self._by_country()
+        by_node, else_node = policy.by_node, policy.else_node
+        of_class: dict[tuple[str | None, frozenset[str], frozenset[str]], int] = {}
         made: dict[int, Outcome] = {}
         found = []
         for who in recipients:
-            country, region, roles, groups = who.country, who.region, who.roles, who.groups
-            if home in (country, who.id):
+            country = who.country
+            key = (who.region, who.roles, who.groups)
+            mask = of_class.get(key)
+            if mask is None:
+                mask = of_class[key] = policy.class_mask(*key)
+            mask &= of_country.get(country, elsewhere) & by_node.get(who.id, else_node)
+            if country == home or who.id == home:  # noqa: PLR1714 - a set built for every member is slow
                 mask = _HOME
-            elif not (country or region or roles or groups):
+            elif country is None and not any(key):
                 mask = _NOBODY
-            else:
-                if roles not in of_roles:
-                    of_roles[roles] = policy.recipient_mask("role", roles)
-                if groups not in of_groups:
-                    of_groups[groups] = policy.recipient_mask("group", groups)
-                mask = (
-                    record_mask
-                    & by_country.get(country, else_country)
-                    & on_route.get(country, elsewhere)
-                    & by_region.get(region, else_region)
-                    & by_node.get(who.id, else_node)
-                    & of_roles[roles]
-                    & of_groups[groups]
-                )
             outcome = made.get(mask)
             if outcome is None:
                 outcome = made[mask] = self._outcome(mask)
             found.append(outcome)
         return found
+
+    def _by_country(self) -> tuple[dict[str | None, int], int]:
+        """Return the mask of record, country and place on the route: of some countries, and of all others."""
+        ground, policy = self._ground, self._ground.policy
+        else_country, elsewhere = policy.else_country, ground.elsewhere
+        masks = {
+            country: ground.mask
+            & policy.by_country.get(country, else_country)
+            & ground.on_route.get(country, elsewhere)
+            for country in (*policy.by_country, *ground.on_route)
+        }
+        return masks, ground.mask & else_country & elsewhere
 
     def _outcome(self, mask: int) -> Outcome:
         if mask == _HOME:
@@ -154,9 +154,10 @@ class _Evaluation:
         asked &= ~denied
         if not asked:
             return self._nothing(mask, None)
-        obligations = self._owed.get(applied)
+        owing = applied & policy.burdening
+        obligations = self._owed.get(owing)
         if obligations is None:
-            obligations = self._owed[applied] = self._obligations(applied)
+            obligations = self._owed[owing] = self._obligations(owing)
         bar = self._bar(obligations)
         if bar:
             return self._nothing(mask, bar)
@@ -169,31 +170,31 @@ class _Evaluation:
 
     def _granted(self, applied: int) -> tuple[int, int]:
         """Return the groups that go into the feed, and those answered with (replicate implies query)."""
-        ground, policy = self._ground, self._ground.policy
-        hits = applied & policy.hits
-        asked = self._covered(applied & ~policy.hits) | (ground.hit if hits else 0)
-        return self._covered(applied & policy.replicates), asked
+        policy = self._ground.policy
+        feed = self._covered(applied & policy.replicates)
+        on_request = applied & ~policy.replicates
+        return feed, feed | self._covered(on_request) if on_request else feed
 
     def _covered(self, rules: int) -> int:
-        covers, spec_of = self._ground.covers, self._ground.policy.spec_of
-        groups = 0
+        """Join the groups of these rules."""
+        covers, groups = self._ground.covers, 0
         while rules:
             lowest = rules & -rules
-            groups |= covers[spec_of[lowest.bit_length() - 1]]
+            groups |= covers[lowest.bit_length() - 1]
             rules ^= lowest
         return groups
 
     def _named(self, bits: int) -> frozenset[str]:
         names = self._names.get(bits)
         if names is None:
-            every = self._ground.names
-            names = frozenset(name for place, name in enumerate(every) if bits >> place & 1)
-            self._names[bits] = names
+            every = enumerate(self._ground.names)
+            names = self._names[bits] = frozenset([name for place, name in every if bits >> place & 1])
         return names
 
-    def _obligations(self, applied: int) -> Obligations:
+    def _obligations(self, owing: int) -> Obligations:
+        """Join the floor and the terms of these rules."""
         ground = self._ground
-        rules = [rule for place, rule in enumerate(ground.policy.policy.rules) if applied >> place & 1]
+        rules = [rule for place, rule in enumerate(ground.policy.policy.rules) if owing >> place & 1]
         terms = [rule.terms for rule in rules]
         receipt: int | None = None
         for term in terms:

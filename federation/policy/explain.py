@@ -114,14 +114,13 @@ class Expansion:
         open_ = self.mask & compiled.grants & ~self.ground.closed
         possible = self.mask >> compiled.count & compiled.grants & ~open_
         for rule, place in self._placed(open_ if applied else possible):
-            meant = self.ground.hit if rule.mode is Mode.HIT else self.ground.covers[compiled.spec_of[place]]
-            if meant & bit:
+            if self.ground.covers[place] & bit:
                 yield rule, place
 
     def _withholds(self, bit: int) -> Iterator[tuple[Rule, int]]:
         compiled = self.ground.policy
         for rule, place in self._placed(self.mask >> compiled.count & compiled.withholds):
-            if self.ground.covers[compiled.spec_of[place]] & bit:
+            if self.ground.covers[place] & bit:
                 yield rule, place
 
     def _placed(self, bits: int) -> Iterator[tuple[Rule, int]]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from federation.attributes import Attributes, Recipient
-    from federation.policy.compile import CompiledPolicy, GroupSpec
+    from federation.policy.compile import CompiledPolicy
 
 DAY: Final = 86_400
 
@@ -47,7 +47,7 @@ class Ground:
     elsewhere: int
     """The mask of a country that the record's route does not name."""
     covers: tuple[int, ...]
-    """For each spec of the policy, the bits of the groups that it means in this record."""
+    """For each rule, the bits of the groups that it means in this record; of a hit rule, the hit."""
 
     @property
     def hit(self) -> int:
@@ -56,7 +56,7 @@ class Ground:
 
     def truth(self, name: str, wanted: Wanted, who: Recipient) -> Truth:
         """Ask one condition for one recipient. The masks were made of the same questions."""
-        if name in {"role", "group"}:
+        if name in conditions.SETS:
             told: object = who.roles if name == "role" else who.groups
             return conditions.of_recipient(name, cast("frozenset[str]", wanted), told)
         if name in {"node", "country", "region"}:
@@ -125,7 +125,7 @@ def prepare(
         closed=_closed(policy, floor.tlp, now, issued, second_release=second_release),
         on_route=_on_route(policy, record),
         elsewhere=_relation(policy, record, ""),
-        covers=_covers(policy.specs, record, names),
+        covers=_covers(policy, record, names),
     )
 
 
@@ -173,13 +173,13 @@ def _relation(policy: CompiledPolicy, record: Attributes, country: str | None) -
     return mask
 
 
-def _covers(specs: tuple[GroupSpec, ...], record: Attributes, names: tuple[str, ...]) -> tuple[int, ...]:
+def _covers(policy: CompiledPolicy, record: Attributes, names: tuple[str, ...]) -> tuple[int, ...]:
     bits = {name: 1 << place for place, name in enumerate(names)}
     every = (1 << len(names)) - 1
     nominal = sum(bits[name] for name in record.nominal if name in bits)
     minimal = sum(bits[name] for name in record.minimal if name in bits)
     covers = []
-    for spec in specs:
+    for spec in policy.specs:
         mask = sum(bits[name] for name in spec.groups if name in bits)
         if not spec.named_nominal:
             mask &= ~nominal
@@ -190,8 +190,10 @@ def _covers(specs: tuple[GroupSpec, ...], record: Attributes, names: tuple[str, 
             mask |= every & ~nominal
         if ALL in spec.groups:
             mask |= every | 1 << len(names)
+        if spec.hit:
+            mask = 1 << len(names)
         covers.append(mask)
-    return tuple(covers)
+    return tuple([covers[spec] for spec in policy.spec_of])
 
 
 def _day(second: int) -> str:

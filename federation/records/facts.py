@@ -9,6 +9,7 @@ would store.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -208,9 +209,18 @@ def _set(found: Iterable[Any]) -> frozenset[str]:
     return frozenset(kept)
 
 
+def brand_key(written: str) -> str:
+    """Return the form in which brands are compared: what a rule names must be found however it was typed.
+
+    >>> brand_key("  LOUIS   Vuitton ")
+    'louis vuitton'
+    """
+    return " ".join(unicodedata.normalize("NFC", written).casefold().split())
+
+
 def _brands(items: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     written = (text for item in items for text in _list(item.get("brands")))
-    return _set(text.casefold() for text in written if isinstance(text, str))
+    return _set(brand_key(text) for text in written if isinstance(text, str) and len(text) <= MAX_VALUE)
 
 
 def _code_of(value: Any) -> Any:

@@ -13,8 +13,8 @@ from typing import Any, Final
 _MAX_DEPTH: Final = 64
 """Deeper than any schema and than the protocol: what lies below is left for the checks to refuse."""
 
-_SAYS_SOMETHING: Final = (bool, int, float)
-"""Types whose falsy values are values: no, and nought."""
+_EMPTY: Final[tuple[Any, ...]] = ("", [], {})
+"""What says nothing. Nought and no are not among them: they are values."""
 
 
 def tidy(value: Any, depth: int = 0) -> Any:
@@ -23,22 +23,25 @@ def tidy(value: Any, depth: int = 0) -> Any:
     >>> tidy({"office": "", "on": None, "country": "KE", "n": 0, "about": False, "seals": []})
     {'country': 'KE', 'n': 0}
     """
-    kind = type(value)
     if depth >= _MAX_DEPTH:
         return value
     # Texts are handled where they are met: most of a record is text, and a call each is half the cost.
+    kind = type(value)
     if kind is dict:
         kept = {}
         for name, item in value.items():
-            clean = _text(item) if type(item) is str else tidy(item, depth + 1)
-            if (clean or type(clean) in _SAYS_SOMETHING) and not (name == "about" and clean is False):
-                kept[name] = clean
+            of = type(item)
+            if of is str:
+                if item:
+                    kept[name] = item if item.isascii() else unicodedata.normalize("NFC", item)
+            elif of is dict or of is list:
+                clean = tidy(item, depth + 1)
+                if clean:
+                    kept[name] = clean
+            elif item is not None and not (item is False and name == "about"):
+                kept[name] = item
         return kept
     if kind is list:
-        cleaned = [_text(item) if type(item) is str else tidy(item, depth + 1) for item in value]
-        return [item for item in cleaned if item or type(item) in _SAYS_SOMETHING]
-    return _text(value) if kind is str else value
-
-
-def _text(value: str) -> str:
-    return value if value.isascii() else unicodedata.normalize("NFC", value)
+        cleaned = [tidy(item, depth + 1) for item in value]
+        return [item for item in cleaned if item is not None and item not in _EMPTY]
+    return unicodedata.normalize("NFC", value) if kind is str else value

@@ -156,18 +156,23 @@ class Exchange:
     async def _watch_feeds(self) -> None:
         known: dict[tuple[str, str], int] | None = None
         while True:
-            sizes = await asyncio.to_thread(self._feed_sizes)
-            if known is not None:
-                grown = {key[0] for key, size in sizes.items() if size > known.get(key, 0)}
+            sizes, confirmed = await asyncio.to_thread(self._feed_sizes)
+            # At the start: whoever has not confirmed everything is told that this node is up again.
+            before = confirmed if known is None else known
+            grown = {key[0] for key, size in sizes.items() if size > before.get(key, 0)}
+            if grown:
                 fresh = {peer for peer in grown if time.monotonic() - self._hinted.get(peer, -9.0) > WATCH_SECONDS}
                 if fresh:
                     self.grown(fresh)
             known = sizes
             await asyncio.sleep(WATCH_SECONDS)
 
-    def _feed_sizes(self) -> dict[tuple[str, str], int]:
+    def _feed_sizes(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+        """Sizes, and how much of them is confirmed, by (recipient, lane)."""
         with self.database.read() as connection:
-            return {(row.recipient, row.lane): row.size for row in feeds.out_feeds(connection)}
+            rows = feeds.out_feeds(connection)
+        sizes = {(row.recipient, row.lane): row.size for row in rows}
+        return sizes, {(row.recipient, row.lane): row.receipt_size for row in rows}
 
     async def _index(self) -> None:
         while True:

@@ -154,7 +154,10 @@ BAD_NOTES = {
     "a malformed line beside the good one": GOOD_TEXT + "\n" + LINE + "rubbish\n",
     "a plus in a key name": GOOD_TEXT + "\n" + LINE + f"\u2014 a+b {BLOB}\n",
     "another size under the same signature": note_of().replace("\n1\n", "\n2\n", 1),
-    "a lone surrogate": GOOD_TEXT + "\n" + LINE + "\ud800",
+    "another character for the last newline": GOOD_TEXT + "\n" + LINE[:-1] + "x",
+    "a lone surrogate in a stranger's name": GOOD_TEXT + "\n" + LINE + f"\u2014 w\ud800 {BLOB}\n",
+    "a control character in a stranger's name": GOOD_TEXT + "\n" + LINE + f"\u2014 w\x01 {BLOB}\n",
+    "a stranger's signature of four bytes": GOOD_TEXT + "\n" + LINE + f"\u2014 w {b64(b'1234')}\n",
     "a note beyond the limit": GOOD_TEXT + "\n" + LINE + f"\u2014 w {'A' * checkpoint.MAX_NOTE_CHARACTERS}\n",
 }
 

@@ -395,17 +395,25 @@ def test_the_authority_of_an_endpoint_is_in_the_form_that_is_signed() -> None:
 
 
 UNSIGNABLE = {
-    "a body without a type": {"headers": {}},
-    "a digest set before": {"headers": JSON | {"Content-Digest": content_digest(BODY)}},
-    "a relative URL": {"url": "/cnp/1/inbox"},
-    "a method in lower case": {"method": "post"},
+    "a body without a type": ({"headers": {}}, "needs a content-type"),
+    "a digest set before": (
+        {"headers": JSON | {"Content-Digest": content_digest(BODY)}},
+        "set by the signing",
+    ),
+    "a relative URL": ({"url": "/cnp/1/inbox"}, "cannot be signed"),
+    "a method in lower case": ({"method": "post"}, "cannot be signed"),
 }
 
 
-@pytest.mark.parametrize("wrong", UNSIGNABLE.values(), ids=UNSIGNABLE)
-def test_nothing_is_signed_that_could_not_be_verified(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"sign|type|digest"):
+@pytest.mark.parametrize(("wrong", "reason"), UNSIGNABLE.values(), ids=UNSIGNABLE)
+def test_nothing_is_signed_that_could_not_be_verified(wrong: dict[str, object], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         sent(**wrong)
+
+
+def test_an_endless_signature_is_not_even_parsed() -> None:
+    with pytest.raises(MessageRefused, match="longer than"):
+        GOOD.having(signature_input=GOOD.headers["signature-input"] + ";x" * 5000).arrive()
 
 
 # Responses
@@ -486,6 +494,30 @@ REFUSED_ANSWERS = {
 def test_an_answer_is_refused_for(message: Answer, error: type[CryptoError]) -> None:
     with pytest.raises(error):
         message.arrive()
+
+
+def test_an_answer_says_what_the_profile_says() -> None:
+    components = (
+        '"@status" "@method";req "@authority";req "@path";req "@query";req "signature";req;key="cnp" '
+        '"content-digest" "content-type"'
+    )
+    assert ANSWER.headers["signature-input"] == f"cnp=({components}){parameters(nonce=None)}"
+
+
+def test_a_body_put_under_an_answer_without_one_is_refused() -> None:
+    empty = answer(QUESTION, status=200, body=b"")
+    with pytest.raises(MissingCoverage, match="content-digest"):
+        replace(empty, body=BODY, headers=JSON | empty.headers).arrive()
+
+
+@pytest.mark.parametrize("left_out", httpsig.RESPONSE_COMPONENTS)
+def test_each_component_of_an_answer_has_to_be_covered(left_out: str) -> None:
+    given = ANSWER.headers["signature-input"]
+    name = left_out if left_out.startswith('"') else f'"{left_out}"'
+    assert name in given
+    headers = ANSWER.headers | {"signature-input": given.replace(name + " ", "", 1)}
+    with pytest.raises(MissingCoverage):
+        replace(ANSWER, headers=headers).arrive()
 
 
 def test_an_old_answer_is_refused() -> None:

@@ -246,7 +246,8 @@ REFUSED_RANGES = {
     "hashes in a string": {"size": 1, "hashes": HASH},
     "a hash that is a number": {"size": 1, "hashes": [1]},
     "a hash with padding": {"size": 1, "hashes": [HASH + "="]},
-    "a hash of 31 bytes": {"size": 1, "hashes": [HASH[:-2]]},
+    "a hash of 31 bytes": {"size": 1, "hashes": ["A" * 42]},
+    "a hash of 33 bytes": {"size": 1, "hashes": ["A" * 44]},
 }
 
 
@@ -254,6 +255,39 @@ REFUSED_RANGES = {
 def test_a_range_in_any_other_form_is_refused(value: object) -> None:
     with pytest.raises(ProofRefused):
         CompactRange.from_json(value)
+
+
+def test_bytes_cannot_be_moved_from_one_hash_of_a_proof_to_its_neighbour() -> None:
+    entries = leaves(3)
+    root = naive_root(entries)
+    first, second = merkle.consistency_proof(leaves(7), 3)[:2]
+    proof = [first[1:], second + first[:1], *merkle.consistency_proof(leaves(7), 3)[2:]]
+    with pytest.raises(ProofRefused):
+        merkle.verify_consistency(
+            size1=3, size2=7, root1=naive_root(leaves(3)), root2=naive_root(leaves(7)), proof=proof
+        )
+    lower, upper = merkle.inclusion_proof(entries, 0)
+    with pytest.raises(ProofRefused):
+        merkle.verify_inclusion(
+            index=0,
+            size=3,
+            leaf_hash=entries[0] + lower[:1],
+            proof=[lower[1:], upper],
+            root=root,
+        )
+
+
+def test_the_only_leaf_of_a_tree_is_a_whole_hash() -> None:
+    with pytest.raises(ProofRefused):
+        merkle.verify_inclusion(index=0, size=1, leaf_hash=b"short", proof=[], root=b"short")
+
+
+def test_between_trees_of_one_size_the_roots_are_equal_and_the_proof_is_empty() -> None:
+    [one, other] = leaves(2)
+    merkle.verify_consistency(size1=1, size2=1, root1=one, root2=one, proof=[])
+    for root2, proof in ((other, []), (one, [one])):
+        with pytest.raises(ProofRefused):
+            merkle.verify_consistency(size1=1, size2=1, root1=one, root2=root2, proof=proof)
 
 
 def test_a_leaf_hash_of_another_length_is_not_appended() -> None:

@@ -13,7 +13,7 @@ from tests.shared_data import have, shared
 
 SUITE = "vectors/json-parsing/test_parsing"
 
-# The suite calls duplicate names valid, as RFC 8259 does. What is signed must mean one thing, so here they are not.
+# The suite calls duplicate names valid, as RFC 8259 does. What is signed must mean one thing.
 DUPLICATES = {"y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"}
 
 REFUSED = {

@@ -6,6 +6,7 @@ languages reach a field through their likeness to one of these.
 
 from __future__ import annotations
 
+import unicodedata
 from functools import lru_cache
 from typing import Final
 
@@ -116,11 +117,9 @@ def fold_header(text: str) -> str:
     """A header for comparing: lower case, marks and separators as single spaces.
 
     >>> fold_header("  Réf_No. "), fold_header("N° d'affaire")
-    ('réf no', 'no d affaire')
+    ('réf no', 'n d affaire')
     """
-    folded = fold(text)
-    return " ".join(
-        "".join(
-            sign if sign.isalnum() or (not sign.isascii() and sign.isalpha()) else " " for sign in folded
-        ).split()
+    kept = (
+        sign if sign.isalnum() or unicodedata.category(sign).startswith("M") else " " for sign in fold(text)
     )
+    return " ".join("".join(kept).split())

@@ -106,7 +106,7 @@ class _CellReader:
             value = self._code(as_text(cell), name, header)
         else:
             value = self._items(cell, name, header, column)
-            if column.keep:
+            if column.keep and value != [as_text(cell)]:
                 self.reading.written.append((name, as_text(cell)))
         if value is None:
             text = as_text(cell)

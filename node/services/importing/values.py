@@ -31,9 +31,48 @@ ABSENT: Final = frozenset(
 """What people write where they do not know. Absent is the only form of unknown that a record has."""
 
 _YES: Final = frozenset(
-    ["yes", "y", "true", "1", "x", "ja", "oui", "sí", "si", "sim", "да", "نعم", "tak", "evet", "是", "wahr", "vrai", "verdadero", "verdadeiro"]
+    [
+        "yes",
+        "y",
+        "true",
+        "1",
+        "x",
+        "ja",
+        "oui",
+        "sí",
+        "si",
+        "sim",
+        "да",
+        "نعم",
+        "tak",
+        "evet",
+        "是",
+        "wahr",
+        "vrai",
+        "verdadero",
+        "verdadeiro",
+    ]
 )
-_NO: Final = frozenset(["no", "n", "false", "0", "nein", "non", "não", "nao", "нет", "لا", "nie", "hayır", "否", "falsch", "faux", "falso"])
+_NO: Final = frozenset(
+    [
+        "no",
+        "n",
+        "false",
+        "0",
+        "nein",
+        "non",
+        "não",
+        "nao",
+        "нет",
+        "لا",
+        "nie",
+        "hayır",
+        "否",
+        "falsch",
+        "faux",
+        "falso",
+    ]
+)
 
 _ABOUT: Final = (
     "about", "approximately", "approx.", "approx", "around", "circa", "ca.", "ca", "c.", "roughly", "some", "nearly",

@@ -230,9 +230,9 @@ def test_a_code_of_another_scheme_is_no_harmonized_system_code():
     assert SEIZURE.facets(groups).values == {}
 
 
-def test_brands_are_found_whatever_their_case():
-    groups = {"right": [{"brands": ["STRASSE", "Straße"]}]}
-    assert SEIZURE.facets(groups).values["brand"] == {"strasse"}
+def test_brands_are_found_however_they_were_typed():
+    groups = {"right": [{"brands": ["STRASSE  GmbH", "Straße GmbH", " strasse\tgmbh", "Cafe\u0301", "CAFÉ"]}]}
+    assert SEIZURE.facets(groups).values["brand"] == {"strasse gmbh", "café"}
 
 
 def test_one_record_cannot_fill_the_index():
