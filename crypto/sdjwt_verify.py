@@ -95,8 +95,6 @@ def _split(token: str, *, max_disclosures: int) -> tuple[str, list[str]]:
         raise MalformedToken("an SD-JWT ends with `~`: this one is cut off, or has a key binding JWT")
     if len(texts) > max_disclosures:
         raise MalformedToken(f"{len(texts)} disclosures are more than the {max_disclosures} allowed")
-    if "" in texts:
-        raise MalformedToken("a disclosure is empty")
     return jwt, texts
 
 

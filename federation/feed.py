@@ -29,6 +29,8 @@ MAX_LEAF_BYTES: Final = 16_384
 _HEX: Final = re.compile(r"[0-9a-f]{1,100}")
 _ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
 _HASH: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_RID: Final = re.compile(r"[0-9a-f-]{36}")
+"""The form of a UUID; that it is one of version 4 is asked of the record (`federation.envelope`)."""
 _REQUIRED: Final = frozenset({"v", "n", "t", "op"})
 _RECORD: Final = frozenset({"iss", "rid", "ver", "jh", "gm", "gc"})
 _OPTIONAL: Final = frozenset({"grant", "rg", "old"})
@@ -152,7 +154,7 @@ def parse_leaf(text: str) -> Leaf:
     gm, gc = members["gm"], members["gc"]
     if (
         not (isinstance(iss, str) and _ID.fullmatch(iss))
-        or not isinstance(rid, str)
+        or not (isinstance(rid, str) and _RID.fullmatch(rid))
         or type(ver) is not int
         or not (isinstance(jh, str) and _HASH.fullmatch(jh))
         or not (isinstance(gm, str) and _HEX.fullmatch(gm))

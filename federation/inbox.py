@@ -23,8 +23,10 @@ Trust: until step 5 the body is hostile; the leaf is its sender's word all along
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from federation.directory import Directory
@@ -127,18 +129,41 @@ class Quarantine:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedPage:
+    """A page that continues the feed, with its bodies verified: done before, and beside, the storing of other pages."""
+
+    page: VerifiedPage
+    bodies: Mapping[str, VerifiedRecord | FederationError]
+    """What came of each body, by its text: the record, or what was wrong with it."""
+
+    def verdict(self, token: str) -> VerifiedRecord:
+        """The verified record of a body of this page, or what was wrong with it, raised."""
+        found = self.bodies[token]
+        if isinstance(found, FederationError):
+            raise found
+        return found
+
+
+def verify_bodies(page: VerifiedPage, *, directory: Directory, now: int) -> OpenedPage:
+    """Verify every body of a page (`federation.envelope`); nothing is raised for what a body holds."""
+    found: dict[str, VerifiedRecord | FederationError] = {}
+    for entry in page.entries:
+        if entry.s is not None:
+            try:
+                found[entry.s] = verify_record(entry.s, directory=directory, now=now)
+            except FederationError as error:
+                found[entry.s] = error
+    return OpenedPage(page, found)
+
+
 Effect = Store | Extend | Reduce | Tighten | Entomb | Skip | Await | Quarantine
 Verifier = Callable[[str], VerifiedRecord]
 
 
-def judge(
-    page: VerifiedPage, *, directory: Directory, holdings: Holdings, now: int, verifier: Verifier | None = None
-) -> list[Effect]:
-    """One effect for each entry of the page, in the page's order. Never raises for what an entry holds.
-
-    `verifier` replaces the verification of a body (the same checks, on other processors); by default each is verified
-    here. `now` in seconds.
-    """
+def judge(opened: OpenedPage, *, directory: Directory, holdings: Holdings) -> list[Effect]:
+    """One effect for each entry of the page, in the page's order. Never raises for what an entry holds."""
+    page = opened.page
     leaves: list[Leaf | FederationError] = []
     for entry in page.entries:
         try:
@@ -147,7 +172,7 @@ def judge(
             leaves.append(error)
     keys = {(leaf.iss, leaf.rid) for leaf in leaves if isinstance(leaf, Leaf) and leaf.op != "epoch"}
     held = dict(holdings.held(keys)) if keys else {}
-    verify = verifier or (lambda token: verify_record(token, directory=directory, now=now))
+    verify = opened.verdict
     effects: list[Effect] = []
     for offset, (entry, leaf) in enumerate(zip(page.entries, leaves, strict=True)):
         n = page.start + offset
@@ -228,9 +253,9 @@ def _judge_entry(
     if own is not None and own.jh != record.jh:  # step 9
         raise RecordEquivocation("another envelope of the same record version is held")
     _check_chain(record, known)  # step 10
-    handling = _handling(record, leaf)
     if leaf.gc <= known.gc:  # step 11
         return Skip(n, leaf, "a later grant of this record was applied before")
+    handling = _handling(record, leaf)
     if leaf.op == "more":
         if own is None:
             raise RecordInvalid("more groups of a version that is not held here")
@@ -268,10 +293,16 @@ def _parse_handling(leaf: Leaf) -> Handling:
 def _handling(record: VerifiedRecord, leaf: Leaf) -> Handling:
     """What binds this node: the strictest of the record's own floor and of the grant (protocol page, section 4)."""
     try:
-        floor = Handling.from_json(record.handling)
+        floor = _floor(json.dumps(record.handling))
     except HandlingRefused as error:
         raise RecordInvalid(f"the record's handling floor: {error}") from error
     return strictest(floor, _parse_handling(leaf))
+
+
+@lru_cache(maxsize=256)
+def _floor(text: str) -> Handling:
+    """An administration puts the same floor on nearly all of its records."""
+    return Handling.from_json(json.loads(text))
 
 
 def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:

@@ -14,6 +14,7 @@ Trust: the sender can put anything into a page, and can never again put anything
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -38,6 +39,7 @@ from federation.feed import FeedId, key_name
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 MAX_ENTRIES: Final = 500
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _MEMBERS: Final = frozenset({"feed", "from", "to", "entries", "checkpoint", "head", "dir"})
 
 
@@ -101,11 +103,17 @@ def build_page(
 
 
 def verify_page(
-    data: bytes, *, directory: Directory, recipient: str, start: merkle.CompactRange, feed: FeedId | None = None
+    data: bytes,
+    *,
+    directory: Directory,
+    recipient: str,
+    start: merkle.CompactRange,
+    now: int,
+    feed: FeedId | None = None,
 ) -> VerifiedPage:
     """Open a page that continues the feed at `start`, or raise the reason it does not.
 
-    `recipient` is this node's id and `feed` the feed that was asked for, where one was. Raises `Malformed`,
+    `now`, in seconds, is the time of receipt: the sender's `log` key must be valid then. `recipient` is this node's id and `feed` the feed that was asked for, where one was. Raises `Malformed`,
     `TooLarge`, `NotFound` (not ours), `NotMember`, `FromBeyondHead`, `FeedFork` (the sender signed another history),
     or `Refused` with the word of the floor below.
     """
@@ -124,8 +132,8 @@ def verify_page(
     grown = start.extend(merkle.leaf_hash(entry.e.encode()) for entry in entries)  # step 4
     if grown.size != end:
         raise Malformed("from, to and the number of entries do not agree")
-    checkpoint = _open(page["checkpoint"], directory=directory, feed=named)  # step 5
-    head = _open(page["head"], directory=directory, feed=named)
+    checkpoint = _open(page["checkpoint"], directory=directory, feed=named, now=now)  # step 5
+    head = _open(page["head"], directory=directory, feed=named, now=now)
     if checkpoint.size != grown.size:
         raise Malformed("the checkpoint is not of the page's end")
     if checkpoint.root != grown.root():  # step 6
@@ -148,13 +156,13 @@ def note_to_query(note: str) -> str:
     return base64.urlsafe_b64encode(note.encode()).rstrip(b"=").decode()
 
 
-def _open(note: str, *, directory: Directory, feed: FeedId) -> Checkpoint:
+def _open(note: str, *, directory: Directory, feed: FeedId, now: int) -> Checkpoint:
     try:
         return open_checkpoint(
             note,
             origin=feed.origin(directory.fed),
             key_name=key_name(directory.fed, feed.sender),
-            keys=directory.keys_of(feed.sender, "log"),
+            keys=directory.keys_of(feed.sender, "log", at=now),
         )
     except CryptoError as error:
         raise Refused.because(error) from error
@@ -184,4 +192,7 @@ def _parse(data: bytes) -> dict[str, Any]:
             raise Malformed("an entry of a page has e, and besides only s and rg")
         if not all(isinstance(value, str) for value in row.values()):
             raise Malformed("e, s and rg of an entry are strings")
+        if _CONTROL.search(row["e"]):
+            # JCS escapes them, so this is no leaf, and a database that has no such characters could not keep it.
+            raise Malformed("e of an entry holds control characters")
     return page

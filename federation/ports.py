@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from federation.feed import Lane
-from federation.pages import VerifiedPage
+
+if TYPE_CHECKING:
+    from federation.inbox import OpenedPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +70,20 @@ class Applied:
 class Desk(Protocol):
     """The recipient's side of one link: opens pages, applies them, remembers where it stands.
 
-    `apply` commits page, cursor and effects in one transaction: it is durable once it returns, and nothing of it is
-    kept if it raises. Applying a page that begins below the stored position raises `Malformed` and changes nothing.
+    `open` may run beside the `apply` of the page before. `apply` commits page, cursor and effects in one transaction: it
+    is durable once it returns, and nothing of it is kept if it raises. Applying a page that does not begin at the stored
+    position raises `Malformed` and changes nothing.
     """
 
     def position(self, lane: Lane) -> Position:
         """Where to go on."""
         ...
 
-    def open(self, lane: Lane, data: bytes, after: VerifiedPage | None) -> VerifiedPage:
-        """Check that the page continues the feed (after `after`, which may not be applied yet)."""
+    def open(self, lane: Lane, data: bytes, after: OpenedPage | None) -> OpenedPage:
+        """Check that the page continues the feed (after `after`, which may not be applied yet), and verify its bodies."""
         ...
 
-    def apply(self, page: VerifiedPage) -> Applied:
+    def apply(self, opened: OpenedPage) -> Applied:
         """Judge the page's entries and store what came of them, durably."""
         ...
 

@@ -2,7 +2,7 @@
 
 Catching up after an outage is the same path as the normal case, only longer. Each lane is pulled on its own, so that
 an alert does not wait behind a backlog; a hint from the peer wakes the loop, and losing the hint costs only time.
-While one page is judged and stored, the next is already on its way.
+While one page is stored, the next is already verified, and the one after that on its way.
 
 The road (`Link`), the desk that opens and stores pages (`Desk`), the clock and chance are arguments: the simulator runs
 this code unchanged in a pretended world.
@@ -14,14 +14,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from federation.errors import FederationError
 from federation.feed import LANES, Lane
-from federation.pages import MAX_ENTRIES, VerifiedPage
+from federation.pages import MAX_ENTRIES
 from federation.ports import Desk, Link
+
+if TYPE_CHECKING:
+    from federation.inbox import OpenedPage
+
+T = TypeVar("T")
 
 FIRST_LIMIT: Final = 50
 """Entries asked for before the link's speed is known."""
@@ -81,7 +86,7 @@ class PeerLoop:
     desk: Desk
     clock: Callable[[], float]
     chance: Callable[[], float]
-    offload: Callable[..., Awaitable[object]]
+    offload: Callable[..., Awaitable[Any]]
     poll: float = 60.0
     backoff: Backoff = field(default_factory=Backoff)
     on_applied: Callable[[Lane, int, int], None] | None = None
@@ -123,42 +128,56 @@ class PeerLoop:
         """Pull pages of one lane until the peer has no more; the next page travels while one is stored."""
         state = self.lanes[lane]
         position = await self.offload(self.desk.position, lane)
-        size, note = position.size, position.note  # type: ignore[attr-defined]
+        fetching: asyncio.Task[bytes] | None = self._start(self._fetch(lane, position.size, position.note))
+        applying: asyncio.Task[None] | None = None
+        before: OpenedPage | None = None
         taken = 0
-        fetching: asyncio.Task[bytes] | None = asyncio.ensure_future(self._fetch(lane, size, note))
-        previous: VerifiedPage | None = None
-        receipt: asyncio.Task[None] | None = None
         try:
             while fetching is not None:
                 data = await fetching
                 fetching = None
-                page = await self.offload(self.desk.open, lane, data, previous)
-                assert isinstance(page, VerifiedPage)  # noqa: S101 - what `Desk.open` promises, for the type checker
+                opened = await self.offload(self.desk.open, lane, data, before)
+                page = opened.page
                 self._learn_size(state, len(data), len(page.entries))
                 if not page.entries:
                     break
                 if not page.complete:
-                    fetching = asyncio.ensure_future(self._fetch(lane, page.range.size, page.checkpoint.note))
-                applied = await self.offload(self.desk.apply, page)
-                if receipt is not None:
-                    await receipt
-                receipt = asyncio.ensure_future(self._deliver(applied.receipt))  # type: ignore[attr-defined]
-                previous = page
+                    fetching = self._start(self._fetch(lane, page.range.size, page.checkpoint.note))
+                if applying is not None:
+                    await applying
+                applying = self._start(self._apply(lane, opened))
+                before = opened
                 taken += len(page.entries)
-                state.pulled += len(page.entries)
-                state.quarantined += applied.quarantined  # type: ignore[attr-defined]
-                if self.on_applied is not None:
-                    self.on_applied(lane, applied.stored, applied.quarantined)  # type: ignore[attr-defined]
-            if receipt is not None:
-                await receipt
-                receipt = None
+            if applying is not None:
+                await applying
         finally:
-            for task in (fetching, receipt):
-                if task is not None:
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError, Exception):
-                        await task
+            await self._settle(fetching, applying)
         return taken
+
+    async def _apply(self, lane: Lane, opened: OpenedPage) -> None:
+        """Store a page and hand its receipt over."""
+        state = self.lanes[lane]
+        applied = await self.offload(self.desk.apply, opened)
+        state.pulled += len(opened.page.entries)
+        state.quarantined += applied.quarantined
+        if self.on_applied is not None:
+            self.on_applied(lane, applied.stored, applied.quarantined)
+        await self._deliver(applied.receipt)
+
+    @staticmethod
+    def _start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        return asyncio.ensure_future(work)
+
+    @staticmethod
+    async def _settle(fetching: asyncio.Task[bytes] | None, applying: asyncio.Task[None] | None) -> None:
+        """On the way out: what travels is dropped, what is being stored is waited for."""
+        if fetching is not None:
+            fetching.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await fetching
+        if applying is not None and not applying.done():
+            with contextlib.suppress(Exception):
+                await applying
 
     async def _fetch(self, lane: Lane, start: int, note: str | None) -> bytes:
         state = self.lanes[lane]

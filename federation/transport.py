@@ -21,7 +21,7 @@ from crypto.errors import CryptoError
 from crypto.keys import PublicKey
 from crypto.signer import Signer
 from federation.directory import Directory
-from federation.errors import FederationError, FromBeyondHead, NotMember, ProblemType, Refused, TooLarge
+from federation.errors import FederationError, FromBeyondHead, Malformed, NotMember, ProblemType, Refused, TooLarge
 from federation.feed import Lane
 from federation.pages import MAX_PAGE_BYTES, note_to_query
 from federation.replication import LinkDown
@@ -93,6 +93,9 @@ class PeerLink:
             status, answer_headers, answer = await self._exchange(method, url, headers, body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise LinkDown(f"{self.peer} does not answer: {type(error).__name__}") from error
+        if answer_headers.get("content-encoding", "identity") != "identity":
+            # The digest is over the bytes as they travel: nothing below us may have decoded them.
+            raise Malformed(f"{self.peer} answers in a content coding that was not asked for")
         self._verify(directory, httpsig.Request(method=method, url=str(url), headers=headers), status, answer_headers, answer)
         if status >= MULTIPLE_CHOICES:
             raise problem_from(answer)

@@ -91,34 +91,31 @@ class Outcome:
     hit: bool
     obligations: Obligations | None
     bar: str | None
-    _stored: dict[str, JsonValue] | None = field(default=None)
     _hash: str | None = field(default=None)
 
     def stored(self) -> dict[str, JsonValue]:
-        """Return the stored form, made once."""
-        if self._stored is None:
-            policy, mask = self.ground.policy, self.mask
-            applied = mask & policy.grants & ~self.ground.closed
-            possible = mask >> policy.count
-            value: dict[str, JsonValue] = {
-                "v": 1,
-                "policy": policy.version,
-                "country": policy.country,
-                "groups": list(sorted(self.groups)),  # noqa: C413 - the type is invariant in its items
-                "query": list(sorted(self.query)),  # noqa: C413
-                "hit": self.hit,
-                "granted_by": list(self._ids(applied)),
-                "withheld_by": list(self._ids(possible & policy.withholds)),
-                "undetermined": list(self._ids(possible & ~mask)),
-            }
-            if self.obligations is not None:
-                value["obligations"] = self.obligations.to_json()
-            if self.ground.facts.purpose is not None:
-                value["purpose"] = self.ground.facts.purpose
-            if self.bar is not None:
-                value["bar"] = self.bar
-            self._stored = value
-        return self._stored
+        """Return the stored form, a new one each time."""
+        policy, mask = self.ground.policy, self.mask
+        applied = mask & policy.grants & ~self.ground.closed
+        possible = mask >> policy.count
+        value: dict[str, JsonValue] = {
+            "v": 1,
+            "policy": policy.version,
+            "country": policy.country,
+            "groups": list(sorted(self.groups)),  # noqa: C413 - the type is invariant in its items
+            "query": list(sorted(self.query)),  # noqa: C413
+            "hit": self.hit,
+            "granted_by": list(self._ids(applied)),
+            "withheld_by": list(self._ids(possible & policy.withholds)),
+            "undetermined": list(self._ids(possible & ~mask)),
+        }
+        if self.obligations is not None:
+            value["obligations"] = self.obligations.to_json()
+        if self.ground.facts.purpose is not None:
+            value["purpose"] = self.ground.facts.purpose
+        if self.bar is not None:
+            value["bar"] = self.bar
+        return value
 
     def content_hash(self) -> str:
         """Return the hash of the stored form, made once."""
@@ -180,8 +177,8 @@ class Decision:
         return tuple(reason for reason in self.reasons() if reason.verdict == "withheld" and reason.unknown)
 
     def to_json(self) -> dict[str, JsonValue]:
-        """Return a copy of the stored form: the outcome and the rules, without record and recipient."""
-        return dict(self.outcome.stored())
+        """Return the stored form: the outcome and the rules, without record and recipient."""
+        return self.outcome.stored()
 
     def content_hash(self) -> str:
         """Base64url SHA-256 over the canonical stored form (RFC 8785)."""
@@ -190,10 +187,10 @@ class Decision:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Decision):
             return NotImplemented
-        return self.who.id == other.who.id and self.outcome.stored() == other.outcome.stored()
+        return self.who.id == other.who.id and self.content_hash() == other.content_hash()
 
     def __hash__(self) -> int:
-        return hash((self.who.id, self.groups, self.query, self.hit))
+        return hash((self.who.id, self.content_hash()))
 
     def __repr__(self) -> str:
         groups, query = sorted(self.groups), sorted(self.query)

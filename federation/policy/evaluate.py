@@ -102,7 +102,7 @@ class _Evaluation:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._names: dict[int, frozenset[str]] = {}
-        self._owed: dict[int, Obligations] = {}
+        self._owed: dict[int, tuple[Obligations, str | None]] = {}
 
     def outcomes(self, recipients: Sequence[Recipient]) -> list[Outcome]:
         """Return the outcome for each recipient. The loop is flat because it runs for every member."""
@@ -155,10 +155,11 @@ class _Evaluation:
         if not asked:
             return self._nothing(mask, None)
         owing = applied & policy.burdening
-        obligations = self._owed.get(owing)
-        if obligations is None:
-            obligations = self._owed[owing] = self._obligations(owing)
-        bar = self._bar(obligations)
+        owed = self._owed.get(owing)
+        if owed is None:
+            obligations = self._obligations(owing)
+            owed = self._owed[owing] = obligations, self._bar(obligations)
+        obligations, bar = owed
         if bar:
             return self._nothing(mask, bar)
         return Outcome(

@@ -187,7 +187,10 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
 
 def readable(value: Any) -> bool:
     """Whether a value is a text that may be indexed or shown in a list."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_VALUE and not _UNSTORABLE.search(value)
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_VALUE:
+        return False
+    # Codes, nearly all of what is read here, need no search for what cannot be stored.
+    return (value.isascii() and value.isprintable()) or not _UNSTORABLE.search(value)
 
 
 def categories(goods: Iterable[Mapping[str, Any]]) -> frozenset[str]:
@@ -237,9 +240,13 @@ def _route(groups: Mapping[str, Any]) -> Mapping[str, frozenset[str]]:
 
 
 def _roles(chain: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    steps = [(step.get("role"), step.get("country")) for step in chain]
-    found = {role: _set(country for named, country in steps if named == role) for role in ROLES}
-    return {role: countries for role, countries in found.items() if countries}
+    found: dict[str, list[Any]] = {}
+    for step in chain:
+        role = step.get("role")
+        if isinstance(role, str) and role in ROLES:
+            found.setdefault(role, []).append(step.get("country"))
+    sets = {role: _set(found[role]) for role in ROLES if role in found}
+    return {role: countries for role, countries in sets.items() if countries}
 
 
 def _all_or_any(goods: list[dict[str, Any]]) -> bool | None:
@@ -252,11 +259,14 @@ def _all_or_any(goods: list[dict[str, Any]]) -> bool | None:
 
 def _days(groups: Mapping[str, Any]) -> tuple[date | None, date | None]:
     """Find the earliest day of the event, and of its publication."""
-    dates = list(objects(mapping(groups.get("case")).get("dates")))
+    first: dict[str, date] = {}
+    for item in objects(mapping(groups.get("case")).get("dates")):
+        kind, day = item.get("kind"), first_day(item.get("on"))
+        if isinstance(kind, str) and day is not None and (kind not in first or day < first[kind]):
+            first[kind] = day
 
     def earliest(*kinds: str) -> date | None:
-        days = [first_day(item.get("on")) for item in dates if item.get("kind") in kinds]
-        return min((found for found in days if found), default=None)
+        return min((first[kind] for kind in kinds if kind in first), default=None)
 
     event = next((found for kinds in EVENT_KINDS if (found := earliest(*kinds))), None)
     if event is None:

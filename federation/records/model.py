@@ -122,3 +122,8 @@ class Schema:
     def title(self, groups: Groups) -> str:
         """Write one line for lists, never empty, from whatever groups are there. Never raises."""
         return self.summary(groups, self.facts(groups)) or self.kind.capitalize()
+
+    def indexed(self, groups: Groups) -> tuple[Facets, str]:
+        """`facets` and `title` at once, reading the groups only once: for what arrives by the thousand."""
+        facts = self.facts(groups)
+        return facts.facets(), self.summary(groups, facts) or self.kind.capitalize()

@@ -19,11 +19,11 @@ from crypto import merkle
 from crypto.signer import Signer
 from federation import inbox
 from federation.directory import Directory
-from federation.envelope import VerifiedRecord, verify_record
+from federation.envelope import verify_record
 from federation.errors import Malformed
 from federation.feed import FeedId, Lane, parse_leaf
 from federation.grants import Handling, strictest
-from federation.pages import PageEntry, VerifiedPage, verify_page
+from federation.pages import PageEntry, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
@@ -49,23 +49,23 @@ class PeerDesk:
             row = feeds.in_feed(connection, self.peer, lane)
         return Position(0, 0, None) if row is None else Position(row.size, row.epoch, row.note)
 
-    def open(self, lane: Lane, data: bytes, after: VerifiedPage | None) -> VerifiedPage:
-        """Check that the page continues the peer's lane."""
+    def open(self, lane: Lane, data: bytes, after: inbox.OpenedPage | None) -> inbox.OpenedPage:
+        """Check that the page continues the peer's lane, and verify its bodies. Needs no lock."""
+        directory, now = self.directory(), self.clock()
         if after is not None:
-            start, feed = after.range, after.feed
+            start, feed = after.page.range, after.page.feed
         else:
             with self.database.read() as connection:
                 row = feeds.in_feed(connection, self.peer, lane)
             epoch = 0 if row is None else row.epoch
             start = merkle.CompactRange() if row is None else feeds.unpack(row.size, row.hashes)
             feed = FeedId(self.peer, self.node, lane, epoch)
-        return verify_page(data, directory=self.directory(), recipient=self.node, start=start, feed=feed)
+        page = verify_page(data, directory=directory, recipient=self.node, start=start, now=now, feed=feed)
+        return inbox.verify_bodies(page, directory=directory, now=now)
 
-    def apply(self, page: VerifiedPage) -> Applied:
+    def apply(self, opened: inbox.OpenedPage) -> Applied:
         """Judge and store a page; durable once it returns. Raises `Malformed` if the page does not fit the position."""
-        directory, now = self.directory(), self.clock()
-        # Verification needs no lock: it is done before the transaction, and the judging inside asks for its results.
-        verified = Verified(page, directory=directory, now=now)
+        page, directory, now = opened.page, self.directory(), self.clock()
         with self.database.write() as connection:
             feed = feeds.in_feed(connection, page.feed.sender, page.feed.lane, for_update=True)
             if feed is None:
@@ -74,9 +74,7 @@ class PeerDesk:
                 )
             if feed.epoch != page.feed.epoch or feed.size != page.start:
                 raise Malformed(f"the page begins at {page.start}, this node stands at {feed.size}")
-            effects = inbox.judge(
-                page, directory=directory, holdings=Shelf(connection), now=now, verifier=verified.record
-            )
+            effects = inbox.judge(opened, directory=directory, holdings=Shelf(connection))
             stored = store(connection, feed, page.feed.sender, effects, now=now)
             feeds.advance(
                 connection, feed.id, page.range, leaves=[entry.e for entry in page.entries], start=page.start,
@@ -92,27 +90,6 @@ class PeerDesk:
         return Applied(
             size=page.range.size, receipt=receipt.token, stored=stored, quarantined=counts.get("quarantine", 0)
         )
-
-
-class Verified:
-    """The bodies of a page, verified before the transaction that stores them begins."""
-
-    def __init__(self, page: VerifiedPage, *, directory: Directory, now: int) -> None:
-        self._results: dict[str, VerifiedRecord | Exception] = {}
-        for entry in page.entries:
-            if entry.s is None:
-                continue
-            try:
-                self._results[entry.s] = verify_record(entry.s, directory=directory, now=now)
-            except Exception as error:  # noqa: BLE001 - kept, and raised again where the entry is judged
-                self._results[entry.s] = error
-
-    def record(self, token: str) -> VerifiedRecord:
-        """The verified record of this body, or what was wrong with it, raised."""
-        result = self._results[token]
-        if isinstance(result, Exception):
-            raise result
-        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +119,7 @@ def store(connection: Connection, feed: Row[Any], sender: str, effects: Sequence
                 _extend(connection, effect)
             case inbox.Reduce():
                 _flush(connection, fresh, now=now)
-                _reduce(connection, effect)
+                _reduce(connection, effect, now=now)
             case inbox.Tighten():
                 _flush(connection, fresh, now=now)
                 _tighten(connection, effect)
@@ -182,13 +159,14 @@ def _flush(connection: Connection, fresh: list[inbox.Store], *, now: int) -> Non
 
 
 def _version(effect: inbox.Store) -> records.NewVersion:
-    item, schema = effect.record, get_schema(effect.record.sch)
+    item = effect.record
+    facets, title = get_schema(item.sch).indexed(item.groups)
     return records.NewVersion(
         iss=item.iss, rid=item.rid, ver=item.ver, kind=item.kind, sch=item.sch, jh=item.jh, jwt=item.jwt,
         disclosures=bodies.in_bit_order(item.disclosures, item.index), mask=item.mask, width=item.width, iat=item.iat,
-        prev=item.prev, handling=_text(effect.handling), title=schema.title(item.groups),
+        prev=item.prev, handling=_text(effect.handling), title=title,
         state="received" if effect.newest else "superseded", pending=effect.pending, gc=effect.leaf.gc,
-        facets=schema.facets(item.groups),
+        facets=facets,
     )  # fmt: skip
 
 
@@ -224,9 +202,14 @@ def _extend(connection: Connection, effect: inbox.Extend) -> None:
         _rewrite(connection, row, merged, effect.leaf.gm, gc=effect.leaf.gc, handling=_text(effect.handling))
 
 
-def _reduce(connection: Connection, effect: inbox.Reduce) -> None:
+def _reduce(connection: Connection, effect: inbox.Reduce, *, now: int) -> None:
     """What is not in the new mask is erased, in every version that is held."""
-    for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
+    rows = records.by_key(connection, effect.leaf.iss, effect.leaf.rid)
+    if not rows and not effect.leaf.gm:
+        # The urgent lane was faster than the bulk lane: what was taken back must not come in by the slower one.
+        leaf = effect.leaf
+        records.reserve(connection, iss=leaf.iss, rid=leaf.rid, ver=leaf.ver, jh=leaf.jh, gc=leaf.gc, now=now)
+    for row in rows:
         held = int(row.mask, 16)
         if not row.jwt:
             records.set_state(connection, [row.id], row.state, gc=effect.leaf.gc)
@@ -264,9 +247,9 @@ def _rewrite(
     schema = get_schema(row.sch)
     _unindex(connection, row)
     groups = bodies.reopen(row.jwt, disclosures).groups
-    facets = schema.facets(groups)
+    facets, title = schema.indexed(groups)
     records.replace_content(
-        connection, row.id, disclosures=disclosures, mask=mask, title=schema.title(groups), gc=gc, handling=handling,
+        connection, row.id, disclosures=disclosures, mask=mask, title=title, gc=gc, handling=handling,
         pending=False, day=facets.day,
     )  # fmt: skip
     if row.state in records.LIVE:

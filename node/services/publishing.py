@@ -170,12 +170,13 @@ class _Signed:
 
     def version(self, handling: Mapping[str, Any]) -> records.NewVersion:
         issued = self.issued
+        facets, title = self.schema.indexed(self.groups)
         return records.NewVersion(
             iss=issued.iss, rid=issued.rid, ver=issued.ver, kind=issued.kind, sch=issued.sch, jh=issued.jh,
             jwt=issued.jwt, disclosures=bodies.in_bit_order(issued.disclosures, issued.index),
             mask=bodies.mask_of(issued.disclosures, issued.index), width=issued.width, iat=issued.iat,
-            prev=issued.prev, handling=json.dumps(handling), title=self.schema.title(self.groups), state="released",
-            pending=False, gc=0, facets=self.schema.facets(self.groups),
+            prev=issued.prev, handling=json.dumps(handling), title=title, state="released",
+            pending=False, gc=0, facets=facets,
         )  # fmt: skip
 
 

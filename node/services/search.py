@@ -1,12 +1,13 @@
 """Find records that this node holds, by filters, days and words, and write down who asked for what.
 
-Every search has a disclosure row in the transaction that reads the hits, and every hit passes `federation.grants.may`:
-a record whose handling forbids the purpose is no hit. What is found are versions in use, by the groups that are held,
-so nobody finds a record by what was never granted.
+Every search has a disclosure row in the transaction that reads the hits, and every hit passes
+`federation.grants.may`: a record whose handling forbids the purpose is no hit. What is found are versions in
+use, by the groups that are held, so nobody finds a record by what was never granted.
 
-Left to others: who may search at all (`node.api.deps`, the command line), and the index of words (`indexing`).
-Trust: the criteria are an officer's or a program's words and are checked here, for every face alike; a cursor is a
-place in the order of the results and grants nothing, so a forged one finds nothing that the search would not.
+Left to others: who may search at all (`node.api.deps`, the command line), and the index of words
+(`indexing`). Trust: the criteria are an officer's or a program's words and are checked here, for every face
+alike; a cursor is a place in the order of the results and grants nothing, so a forged one finds nothing that
+the search would not.
 """
 
 from __future__ import annotations
@@ -30,9 +31,22 @@ from node.storage.database import Database
 from node.storage.tables import record
 
 FIELDS: Final = (
-    "category", "hs", "brand", "right", "origin", "departure", "transit", "destination", "country", "procedure",
-    "conveyance", "detection", "outcome", "node", "kind",
-)  # fmt: skip
+    "category",
+    "hs",
+    "brand",
+    "right",
+    "origin",
+    "departure",
+    "transit",
+    "destination",
+    "country",
+    "procedure",
+    "conveyance",
+    "detection",
+    "outcome",
+    "node",
+    "kind",
+)
 """The filters there are, in the order in which they are shown."""
 DEFAULT_PURPOSE: Final = "customs-enforcement"
 DEFAULT_LIMIT: Final = 50
@@ -45,7 +59,7 @@ MAX_WORDS: Final = 200
 MAX_MATCHES: Final = 10_000
 """Rows that the word index is asked for. A question that has more says so in `Hits.capped`."""
 MAX_ROUNDS: Final = 20
-"""How often a page is filled up again after hits that may not be shown; then it is given short, with its cursor."""
+"""How often a page is filled up again where hits may not be shown; then it is given short."""
 MAX_CURSOR: Final = 200
 LAST_ID: Final = 2**63 - 1
 
@@ -55,7 +69,7 @@ _DAY: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 
 
 class CriteriaRefused(ValueError):  # noqa: N818 - the name is the sentence
-    """A search that cannot be answered as asked: `field` names where, the text what is wrong and the remedy."""
+    """A search that cannot be answered as asked: `field` names where, the text what is wrong."""
 
     def __init__(self, field: str, wrong: str) -> None:
         super().__init__(f"{field}: {wrong}")
@@ -98,9 +112,16 @@ class Hit:
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
         value: dict[str, Any] = {
-            "iss": self.iss, "rid": self.rid, "ver": self.ver, "kind": self.kind, "title": self.title,
-            "state": self.state, "pending": self.pending, "tlp": self.tlp, "accepted_at": self.accepted_at,
-        }  # fmt: skip
+            "iss": self.iss,
+            "rid": self.rid,
+            "ver": self.ver,
+            "kind": self.kind,
+            "title": self.title,
+            "state": self.state,
+            "pending": self.pending,
+            "tlp": self.tlp,
+            "accepted_at": self.accepted_at,
+        }
         return value | ({"day": self.day} if self.day else {})
 
 
@@ -118,14 +139,19 @@ class Hits:
 
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
-        page: dict[str, Any] = {"records": [row.to_json() for row in self.rows], "lag": self.lag, "capped": self.capped}
+        page: dict[str, Any] = {
+            "records": [row.to_json() for row in self.rows],
+            "lag": self.lag,
+            "capped": self.capped,
+        }
         return page | ({"next": self.next} if self.next else {})
 
 
 def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None, now: int) -> Hits:
-    """A page of records for `purpose`, newest day first; `by` is named in the disclosure log. `now` in seconds.
+    """A page of records for `purpose`, newest day first, with a disclosure row naming `by`.
 
-    Raises `CriteriaRefused`. `purpose` None states none: `may` then asks only whether anything is allowed at all.
+    `now` in seconds. Raises `CriteriaRefused`. `purpose` None states none: `may` then asks only whether
+    anything is allowed at all.
     """
     filters = normalised(criteria.filters)
     day_from, day_to = _first_day(criteria.day_from), _last_day(criteria.day_to)
@@ -137,7 +163,15 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
     with database.write() as connection:
         ids, lag = (None, 0) if words is None else _matching(connection, words)
         shown, last = _page(
-            connection, filters, day_from, day_to, ids=ids, limit=criteria.limit, before=before, purpose=purpose, now=now
+            connection,
+            filters,
+            day_from,
+            day_to,
+            ids=ids,
+            limit=criteria.limit,
+            before=before,
+            purpose=purpose,
+            now=now,
         )
         audit.log(connection, [_row(criteria, filters, shown, by=by, purpose=purpose, now=now)])
     return Hits(
@@ -148,7 +182,9 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
     )
 
 
-def allowed(row: Row[Any], action: Action, purpose: str | None, *, now: int) -> tuple[Handling | None, Verdict]:
+def allowed(
+    row: Row[Any], action: Action, purpose: str | None, *, now: int
+) -> tuple[Handling | None, Verdict]:
     """The one guard of stored records: the effective handling of a version, and what it says to `action`."""
     try:
         handling = Handling.from_json(json.loads(row.handling))
@@ -175,24 +211,30 @@ def normalised(filters: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str
             raise CriteriaRefused(name[:64], f"is not a filter; the filters are {', '.join(FIELDS)}")
         if not values or len(values) > MAX_VALUES:
             raise CriteriaRefused(name, f"has from 1 to {MAX_VALUES} values")
-        ready[name] = frozenset(_value(name, value) for value in values)
+        ready[name] = frozenset(form for value in values for form in _forms(name, value))
     return ready
 
 
-def _value(name: str, value: str) -> str:
+def _forms(name: str, value: str) -> tuple[str, ...]:
+    """How a value may stand in the facets."""
     text = value.strip()
     if not text or len(text) > MAX_VALUE or not text.isprintable():
-        raise CriteriaRefused(name, f"has a value that is empty, not printable or longer than {MAX_VALUE} characters")
+        raise CriteriaRefused(
+            name, f"has a value that is empty, not printable or longer than {MAX_VALUE} characters"
+        )
     if name in _UPPER:
-        return text.upper()
+        return (text.upper(),)
     if name == "brand":
-        return brand_key(text)
+        return (brand_key(text),)
     if name == "hs":
         code = re.sub(r"[. ]", "", text)
         if not _HS.fullmatch(code):
-            raise CriteriaRefused(name, "is a chapter, heading or subheading: two, four or six digits, such as 6403")
-        return code
-    return text.casefold()
+            raise CriteriaRefused(
+                name, "is a chapter, heading or subheading: two, four or six digits, such as 6403"
+            )
+        return (code,)
+    # Codes are lower case; a published value outside its list keeps its own letters.
+    return (text.casefold(), text)
 
 
 def _checked_words(words: str | None) -> str | None:
@@ -212,16 +254,30 @@ def _matching(connection: Connection, words: str) -> tuple[list[int], int]:
 
 
 def _page(
-    connection: Connection, filters: Mapping[str, frozenset[str]], day_from: str | None, day_to: str | None, *,
-    ids: list[int] | None, limit: int, before: tuple[str, int] | None, purpose: str | None, now: int,
-) -> tuple[list[tuple[Row[Any], Handling]], tuple[str, int] | None]:  # fmt: skip
+    connection: Connection,
+    filters: Mapping[str, frozenset[str]],
+    day_from: str | None,
+    day_to: str | None,
+    *,
+    ids: list[int] | None,
+    limit: int,
+    before: tuple[str, int] | None,
+    purpose: str | None,
+    now: int,
+) -> tuple[list[tuple[Row[Any], Handling]], tuple[str, int] | None]:
     """Up to `limit` hits that may be shown, and the place of the last one if there is more behind it."""
     shown: list[tuple[Row[Any], Handling]] = []
     if ids == []:
         return shown, None
     for _ in range(MAX_ROUNDS):
         rows = records.search(
-            connection, filters=filters, day_from=day_from, day_to=day_to, ids=ids, limit=limit + 1, before=before
+            connection,
+            filters=filters,
+            day_from=day_from,
+            day_to=day_to,
+            ids=ids,
+            limit=limit + 1,
+            before=before,
         )
         for row in rows:
             if len(shown) == limit:
@@ -237,15 +293,28 @@ def _page(
 
 def _hit(row: Row[Any], handling: Handling) -> Hit:
     return Hit(
-        iss=row.iss, rid=row.rid, ver=row.ver, kind=row.kind, title=row.title, day=row.day, state=row.state,
-        pending=bool(row.pending), tlp=handling.tlp, accepted_at=row.accepted_at,
-    )  # fmt: skip
+        iss=row.iss,
+        rid=row.rid,
+        ver=row.ver,
+        kind=row.kind,
+        title=row.title,
+        day=row.day,
+        state=row.state,
+        pending=bool(row.pending),
+        tlp=handling.tlp,
+        accepted_at=row.accepted_at,
+    )
 
 
 def _row(
-    criteria: Criteria, filters: Mapping[str, frozenset[str]], shown: list[tuple[Row[Any], Handling]], *, by: str,
-    purpose: str | None, now: int,
-) -> audit.Disclosure:  # fmt: skip
+    criteria: Criteria,
+    filters: Mapping[str, frozenset[str]],
+    shown: list[tuple[Row[Any], Handling]],
+    *,
+    by: str,
+    purpose: str | None,
+    now: int,
+) -> audit.Disclosure:
     """What was asked, and every record whose line was shown: a recall has to reach whoever saw it."""
     asked = {
         "words": criteria.words,
@@ -253,7 +322,7 @@ def _row(
         "from": criteria.day_from,
         "to": criteria.day_to,
     }
-    detail = {name: value for name, value in asked.items() if value}
+    detail: dict[str, Any] = {name: value for name, value in asked.items() if value}
     detail["hits"] = [f"{row.iss}/{row.rid}/{row.ver}" for row, _ in shown]
     return audit.Disclosure(
         at=now, action="search", actor=by, purpose=purpose, detail=json.dumps(detail, ensure_ascii=False)
@@ -287,7 +356,9 @@ def _last_day(value: str | None) -> str | None:
 
 def _period(name: str, value: str) -> tuple[int, int | None, int | None]:
     found = _DAY.fullmatch(value)
-    year, month, day = (int(part) if part else None for part in found.groups()) if found else (None, None, None)
+    year, month, day = (
+        (int(part) if part else None for part in found.groups()) if found else (None, None, None)
+    )
     sound = year and month in {None, *range(1, 13)}
     if sound and year and month and day is not None:
         sound = 1 <= day <= calendar.monthrange(year, month)[1]
@@ -302,7 +373,9 @@ def _cursor(day: str, row_id: int) -> str:
 
 def _read_cursor(text: str) -> tuple[str, int]:
     """A cursor, or `CriteriaRefused`: whatever was done to it, it is a place in the results or nothing."""
-    wrong = CriteriaRefused("cursor", "is not one that a search gave: take `next` of the page before, or leave it out")
+    wrong = CriteriaRefused(
+        "cursor", "is not one that a search gave: take `next` of the page before, or leave it out"
+    )
     if len(text) > MAX_CURSOR:
         raise wrong
     try:

@@ -1,7 +1,8 @@
-"""Show one record: exactly the groups that this node holds, with what binds their reader, and a row in the log.
+"""Show one record: exactly the groups that are held, with what binds their reader, and a row in the log.
 
-The version shown is the one in use; superseded and recalled ones are told by name and shown to nobody. The view passes
-`federation.grants.may` and is logged in the transaction that reads it, so nothing is seen unlogged.
+The version shown is the one in use; superseded and recalled ones are told by name and shown to nobody. The
+view passes `federation.grants.may` and is logged in the transaction that reads it, so nothing is seen
+unlogged.
 
 Left to others: who may view at all, and who else has the record (`overview`).
 Trust: the stored bytes were verified when they were stored; `fsck` verifies them again.
@@ -9,7 +10,6 @@ Trust: the stored bytes were verified when they were stored; `fsck` verifies the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,7 +30,7 @@ OWN: Final = frozenset({"released", "shared"})
 
 
 class NotAllowed(Exception):  # noqa: N818 - the name is the sentence
-    """The record's handling forbids this use. The text says why: its existence is no secret from our own officers."""
+    """The record's handling forbids this use, and the text says why: that it exists is no secret here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,27 +56,44 @@ class RecordView:
     prev: str | None
     pending: bool
     provenance: Mapping[str, Any]
-    """Where it came from: `own` with the national reference and the officers, or the sender and our receipt."""
+    """Where it came from: `own` with the national reference and the officers, or the sender and our receipt.
+    """
 
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
         value: dict[str, Any] = {
-            "iss": self.iss, "rid": self.rid, "ver": self.ver, "kind": self.kind, "sch": self.sch,
-            "state": self.state, "title": self.title, "groups": dict(self.groups), "handling": dict(self.handling),
-            "iat": self.iat, "accepted_at": self.accepted_at, "jh": self.jh, "pending": self.pending,
+            "iss": self.iss,
+            "rid": self.rid,
+            "ver": self.ver,
+            "kind": self.kind,
+            "sch": self.sch,
+            "state": self.state,
+            "title": self.title,
+            "groups": dict(self.groups),
+            "handling": dict(self.handling),
+            "iat": self.iat,
+            "accepted_at": self.accepted_at,
+            "jh": self.jh,
+            "pending": self.pending,
             "provenance": dict(self.provenance),
-        }  # fmt: skip
+        }
         return value | ({"prev": self.prev} if self.prev else {})
 
 
 def show(
-    database: Database, *, rid: str, iss: str | None = None, ver: int | None = None, by: str, purpose: str | None,
+    database: Database,
+    *,
+    rid: str,
+    iss: str | None = None,
+    ver: int | None = None,
+    by: str,
+    purpose: str | None,
     now: int,
-) -> RecordView:  # fmt: skip
+) -> RecordView:
     """The record with this id, for `purpose`; `by` is named in the disclosure log. `now` in seconds.
 
-    Raises `NotFound`, `Tombstoned`, `NotAllowed`, and `search.CriteriaRefused` for a purpose that is none. `iss` is
-    needed only where two issuers have used one id; `ver` refuses any version but this one.
+    Raises `NotFound`, `Tombstoned`, `NotAllowed`, and `search.CriteriaRefused` for a purpose that is none.
+    `iss` is needed only where two issuers have used one id; `ver` refuses any version but this one.
     """
     search.check_purpose(purpose)
     with database.write() as connection:
@@ -86,20 +103,37 @@ def show(
             raise NotAllowed(verdict.reason)
         opened = bodies.reopen_row(row).groups
         view = RecordView(
-            iss=row.iss, rid=row.rid, ver=row.ver, kind=row.kind, sch=row.sch, state=row.state, title=row.title,
-            groups={name: opened[name] for name in _ordered(row.sch, opened)}, handling=handling.to_json(),
-            iat=row.iat, accepted_at=row.accepted_at, jh=row.jh, prev=row.prev, pending=bool(row.pending),
+            iss=row.iss,
+            rid=row.rid,
+            ver=row.ver,
+            kind=row.kind,
+            sch=row.sch,
+            state=row.state,
+            title=row.title,
+            groups={name: opened[name] for name in _ordered(row.sch, opened)},
+            handling=handling.to_json(),
+            iat=row.iat,
+            accepted_at=row.accepted_at,
+            jh=row.jh,
+            prev=row.prev,
+            pending=bool(row.pending),
             provenance=_provenance(connection, row),
-        )  # fmt: skip
+        )
         audit.log(
             connection,
             [
                 audit.Disclosure(
-                    at=now, action="view", actor=by, iss=row.iss, rid=row.rid, ver=row.ver, purpose=purpose,
-                    groups=",".join(sorted(opened)), legal=_legal(row),
+                    at=now,
+                    action="view",
+                    actor=by,
+                    iss=row.iss,
+                    rid=row.rid,
+                    ver=row.ver,
+                    purpose=purpose,
+                    groups=",".join(sorted(opened)),
                 )
             ],
-        )  # fmt: skip
+        )
     return view
 
 
@@ -110,7 +144,9 @@ def in_use(connection: Connection, *, rid: str, iss: str | None = None, ver: int
         issuers = ", ".join(sorted({row.iss for row in rows}))
         raise NotFound(f"several nodes have a record of this id: say which with iss, one of {issuers}")
     if not rows:
-        condition = (tombstone.c.rid == rid,) if iss is None else (tombstone.c.rid == rid, tombstone.c.iss == iss)
+        condition = (
+            (tombstone.c.rid == rid,) if iss is None else (tombstone.c.rid == rid, tombstone.c.iss == iss)
+        )
         if connection.execute(select(tombstone.c.iss).where(*condition)).first() is not None:
             raise Tombstoned("its originator has recalled this record")
         raise NotFound("no record of this id is held and in use")
@@ -128,20 +164,19 @@ def _ordered(sch: str, groups: Mapping[str, Any]) -> list[str]:
     return known + sorted(groups.keys() - set(known))
 
 
-def _legal(row: Row[Any]) -> str | None:
-    legal = json.loads(row.handling).get("legal")
-    return ",".join(str(item) for item in legal) if isinstance(legal, list) and legal else None
-
-
 def _provenance(connection: Connection, row: Row[Any]) -> dict[str, Any]:
     if row.state in OWN:
         found = connection.execute(select(draft).where(draft.c.rid == row.rid)).first()
         value: dict[str, Any] = {"own": True}
         if found is not None:
-            told = {"reference": found.reference, "released_by": found.released_by, "second_by": found.second_by}
+            told = {
+                "reference": found.reference,
+                "released_by": found.released_by,
+                "second_by": found.second_by,
+            }
             value |= {name: text for name, text in told.items() if text}
         return value
-    # In this version every record comes by its issuer's own feed (one hop; a relay names its hub here one day).
+    # In this version every record comes by its issuer's own feed; a relay will name its hub here.
     value = {"own": False, "from": row.iss, "lane": lane_for(op="put", kind=row.kind)}
     feed = feeds.in_feed(connection, row.iss, value["lane"])
     if feed is not None and feed.receipt_at is not None:

@@ -25,7 +25,7 @@ def put(connection: Connection, feed: int, sender: str, effect: Quarantine, *, n
     connection.execute(
         quarantine.insert().values(
             feed=feed, n=effect.n, sender=sender, problem=str(effect.problem), detail=effect.detail,
-            leaf=effect.entry.e, body=effect.entry.s, relay_grant=effect.entry.rg,
+            leaf=effect.entry.e, body=_storable(effect.entry.s), relay_grant=_storable(effect.entry.rg),
             iss=leaf.iss or None if leaf else None, rid=leaf.rid or None if leaf else None,
             gc=leaf.gc if leaf else 0, state="held", at=now,
         )
@@ -37,10 +37,16 @@ def wait_for(connection: Connection, feed: int, sender: str, effect: Await, *, n
     connection.execute(
         quarantine.insert().values(
             feed=feed, n=effect.n, sender=sender, problem=str(ProblemType.BODY_WITHHELD),
-            detail="the entry came without its body", leaf=effect.entry.e, body=None, relay_grant=effect.entry.rg,
+            detail="the entry came without its body", leaf=effect.entry.e, body=None,
+            relay_grant=_storable(effect.entry.rg),
             iss=effect.leaf.iss, rid=effect.leaf.rid, gc=effect.leaf.gc, state="awaiting", at=now,
         )
     )  # fmt: skip
+
+
+def _storable(text: str | None) -> str | None:
+    """What PostgreSQL can keep of a text: no signed token has the one character that it cannot."""
+    return None if text is None else text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def explain(connection: Connection, iss: str, rid: str, *, gc: int) -> None:

@@ -27,6 +27,8 @@ _COLUMNS: Final = (
     "title", "day", "state", "pending", "gc", "accepted_at",
 )  # fmt: skip
 _FACET_COLUMNS: Final = ("field", "value", "day", "record")
+MAX_FACET: Final = 256
+"""Characters of a value that filters compare: an index row of PostgreSQL has at most 2704 bytes."""
 NO_DAY: Final = ""
 """The day of a record that tells none: it sorts behind all that tell one."""
 
@@ -84,7 +86,8 @@ def _facets(row_id: int, kind: str, iss: str, facets: Facets) -> Iterable[tuple[
     day = facets.day or NO_DAY
     yield ("kind", kind, day, row_id)
     yield ("node", iss, day, row_id)
-    for field, values in facets.values.items():
+    for field, given in facets.values.items():
+        values = {_filterable(value) for value in given}
         for value in values:
             yield (field, value, day, row_id)
         if field == "hs":
@@ -92,6 +95,11 @@ def _facets(row_id: int, kind: str, iss: str, facets: Facets) -> Iterable[tuple[
             for prefix in {value[:length] for value in values for length in (2, 4) if len(value) > length}:
                 if prefix not in values:
                     yield (field, prefix, day, row_id)
+
+
+def _filterable(value: str) -> str:
+    """A value as it is filtered by: what an index of PostgreSQL can hold, whatever a peer has signed."""
+    return value.replace("\0", "")[:MAX_FACET]
 
 
 def held(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Held]:
@@ -177,6 +185,13 @@ def erase(connection: Connection, row_id: int, *, gc: int | None = None) -> None
     if gc is not None:
         values["gc"] = gc
     connection.execute(update(record).where(record.c.id == row_id).values(**values))
+
+
+def reserve(connection: Connection, *, iss: str, rid: str, ver: int, jh: str, gc: int, now: int) -> None:
+    """Remember that a version was taken back before it came: its name and the grant counter, without content."""
+    (row_id,) = allocate(connection, record, 1)
+    blank = (row_id, iss, rid, ver, "", "", jh, "", "", "0", 0, 0, None, "{}", "", None, "withdrawn", False, gc, now)
+    insert_rows(connection, record, _COLUMNS, [blank])
 
 
 def delete(connection: Connection, row_id: int) -> None:

@@ -47,7 +47,7 @@ draft = Table(
     Column("administration", String(32), nullable=False),
     Column("reference", Text, nullable=False),
     Column("groups", Text, nullable=False),
-    Column("content_hash", String(43), nullable=False),
+    Column("content_hash", String(64), nullable=False),
     Column("source", Text),
     Column("warnings", Integer, nullable=False, default=0),
     Column("state", String(16), nullable=False),  # draft | released
@@ -70,7 +70,7 @@ record = Table(
     Column("id", ROWID, primary_key=True),
     Column("iss", String(32), nullable=False),
     Column("rid", String(36), nullable=False),
-    Column("ver", Integer, nullable=False),
+    Column("ver", BigInteger, nullable=False),
     Column("kind", String(32), nullable=False),
     Column("sch", String(64), nullable=False),
     Column("jh", String(43), nullable=False),
@@ -85,7 +85,7 @@ record = Table(
     Column("day", String(10)),
     Column("state", String(16), nullable=False),  # released | shared | received | superseded | withdrawn
     Column("pending", Boolean, nullable=False, default=False),
-    Column("gc", Integer, nullable=False, default=0),
+    Column("gc", BigInteger, nullable=False, default=0),
     Column("accepted_at", BigInteger, nullable=False),
     UniqueConstraint("iss", "rid", "ver"),
 )
@@ -242,7 +242,7 @@ tombstone = Table(
     metadata,
     Column("iss", String(32), primary_key=True),
     Column("rid", String(36), primary_key=True),
-    Column("ver", Integer, nullable=False),
+    Column("ver", BigInteger, nullable=False),
     Column("jwt", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
@@ -263,7 +263,7 @@ nonce = Table(
     "nonce",
     metadata,
     Column("kid", String(43), primary_key=True),
-    Column("nonce", String(64), primary_key=True),
+    Column("nonce", String(128), primary_key=True),
     Column("expires", BigInteger, nullable=False),
     Index(None, "expires"),
     sqlite_with_rowid=False,

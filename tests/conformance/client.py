@@ -84,7 +84,9 @@ def verify_page(options: argparse.Namespace, data: bytes) -> str:
     if options.range is not None:
         start = merkle.CompactRange.from_json(strictjson.parse(options.range))
     listed = directory.parse_directory(options.directory)
-    page = pages.verify_page(data, directory=listed, recipient=options.recipient, start=start)
+    page = pages.verify_page(
+        data, directory=listed, recipient=options.recipient, start=start, now=options.now
+    )
     for offset, entry in enumerate(page.entries):
         _check_entry(page, page.start + offset, entry, listed, now=options.now)
     return _json({"feed": str(page.feed), "entries": len(page.entries), "range": page.range.to_json()})

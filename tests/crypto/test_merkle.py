@@ -260,12 +260,6 @@ def test_a_range_in_any_other_form_is_refused(value: object) -> None:
 def test_bytes_cannot_be_moved_from_one_hash_of_a_proof_to_its_neighbour() -> None:
     entries = leaves(3)
     root = naive_root(entries)
-    first, second = merkle.consistency_proof(leaves(7), 3)[:2]
-    proof = [first[1:], second + first[:1], *merkle.consistency_proof(leaves(7), 3)[2:]]
-    with pytest.raises(ProofRefused):
-        merkle.verify_consistency(
-            size1=3, size2=7, root1=naive_root(leaves(3)), root2=naive_root(leaves(7)), proof=proof
-        )
     lower, upper = merkle.inclusion_proof(entries, 0)
     with pytest.raises(ProofRefused):
         merkle.verify_inclusion(
@@ -275,6 +269,12 @@ def test_bytes_cannot_be_moved_from_one_hash_of_a_proof_to_its_neighbour() -> No
             proof=[lower[1:], upper],
             root=root,
         )
+
+
+@pytest.mark.parametrize("wrong", [b"", b"x" * 31, b"x" * 33], ids=len)
+def test_what_is_no_hash_is_not_hashed(wrong: bytes) -> None:
+    with pytest.raises(ProofRefused, match="32 bytes"):
+        merkle.verify_inclusion(index=0, size=2, leaf_hash=leaves(1)[0], proof=[wrong], root=b"")
 
 
 def test_the_only_leaf_of_a_tree_is_a_whole_hash() -> None:

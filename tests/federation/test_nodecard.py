@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "nothing": (b"", "JSON"),
     "a card that is no text": (b'{"card":{},"proofs":{}}', "card file.card"),
-    "a card too large": (b" " * (MAX_CARD_BYTES + 1), "more than"),
+    "a card too large": (CARD + b" " * MAX_CARD_BYTES, "more than"),
 }
 
 

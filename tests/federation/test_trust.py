@@ -1,4 +1,4 @@
-"""An authority in a folder, what thieves of its keys can make of it, and a mirror that must not believe them."""
+"""An authority in a folder, what thieves of its keys make of it, and a mirror that must not believe them."""
 
 from __future__ import annotations
 
@@ -159,6 +159,12 @@ def test_a_root_is_trusted_only_by_its_whole_fingerprint(
             mirror.first_trust(root, spell(fingerprint(root)))
         with pytest.raises(DirectoryRefused):
             mirror.refresh(_fetch(template), now=NOW)
+
+
+def test_a_fingerprint_that_is_not_whole_is_called_so(template: Path, tmp_path: Path) -> None:
+    root = _root(template, 1)
+    with pytest.raises(DirectoryRefused, match="compare the whole"):
+        DirectoryMirror(tmp_path / "directory").first_trust(root, fingerprint(root)[:39])
 
 
 def test_a_root_that_too_few_of_its_own_keys_signed_is_refused(

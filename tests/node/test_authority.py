@@ -89,11 +89,14 @@ def test_with_a_passphrase_no_secret_is_kept(tmp_path: Path) -> None:
     assert authority.publish(folder, now=NOW, secret=b"correct horse").version == 1
 
 
-def test_an_authority_is_never_made_over_another(folder: Path) -> None:
-    before = authority.root_fingerprint(folder)
+@pytest.mark.parametrize("lost", ["keys", "repository", None])
+def test_an_authority_is_never_made_over_another(lost: str | None, folder: Path) -> None:
+    if lost:
+        shutil.rmtree(folder / lost)
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with pytest.raises(DirectoryRefused, match="already"):
         authority.init(folder, fed="other", now=NOW)
-    assert authority.root_fingerprint(folder) == before
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("fed", ["", "a/b", "two words", "x" * 65])

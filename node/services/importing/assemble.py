@@ -1,11 +1,13 @@
 """The rows of one reference become the groups of one `seizure/1`.
 
-A row is a goods line; what the seizure says once is taken from the first row that says it. Lines that contradict it are
-warned about, and what they say is kept as written. Nothing is made up: a field that no row fills is absent.
+A row is a goods line; what the seizure says once is taken from the first row that says it. Lines that
+contradict it are warned about, and what they say is kept as written. Nothing is made up: a field that no row
+fills is absent.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from node.services.importing.dates import PartialDate
@@ -33,6 +35,7 @@ _ONCE: Final = tuple(
 _LINE_FIELDS: Final = tuple(
     name for name, field in FIELDS.items() if field.level == "line" and name != "line"
 )
+_NICE: Final = re.compile("[0-9]{1,2}")
 _MONEY: Final = (("value", "currency", "value_basis"), ("value_2", "currency_2", "value_basis_2"))
 _MONEY_FIELDS: Final = frozenset(name for names in _MONEY for name in names)
 
@@ -118,7 +121,8 @@ class _Assembler:
     def _contradicted(self, name: str, value: Any, reading: Reading) -> None:
         first, other = show(self.once[name]), show(value)
         self._keep(name, other)
-        wrong = f"row {self.once[name + '@']} of this seizure says {first[:200]!r}, row {reading.row} says {other[:200]!r}"
+        before = f"row {self.once[name + '@']} of this seizure says {first[:200]!r}"
+        wrong = f"{before}, row {reading.row} says {other[:200]!r}"
         self._warn(reading, name, other, wrong, "say the same in all lines of a seizure; the first was taken")
 
     def _keep(self, name: str, text: str) -> None:
@@ -293,7 +297,7 @@ class _Assembler:
 
     @staticmethod
     def _own_unit(amount: Any) -> str | None:
-        """The unit that stood behind the number itself."""
+        """Return the unit that stood behind the number itself."""
         if not isinstance(amount, Number) or not amount.unit:
             return None
         if (package := match("package", amount.unit)) and match("unit", amount.unit) is None:
@@ -346,22 +350,23 @@ class _Assembler:
                 entry["registration"] = {"number": values["registration"]}
                 if "registration_office" in values:
                     entry["registration"]["office"] = values["registration_office"]
-            classes = [
-                int(text)
-                for text in values.get("nice", [])
-                if text.isascii() and text.isdecimal() and len(text) < 3
-            ]
-            if classes:
+            if classes := self._nice(reading):
                 entry["nice"] = classes
-            for text in values.get("nice", []):
-                if not text.isascii() or not text.isdecimal() or len(text) >= 3:  # noqa: PLR2004 - classes go to 45
-                    self._keep("nice", text)
-                    self._warn(
-                        reading, "nice", text, "not a Nice class", "numbers from 1 to 45; the text is kept"
-                    )
             if entry:
                 found.append({"line": line, **entry})
         return found
+
+    def _nice(self, reading: Reading) -> list[int]:
+        classes: list[int] = []
+        for text in reading.values.get("nice", []):
+            if _NICE.fullmatch(text):
+                classes.append(int(text))
+            else:
+                self._keep("nice", text)
+                self._warn(
+                    reading, "nice", text, "not a Nice class", "numbers from 1 to 45; the text is kept"
+                )
+        return classes
 
     def _assessment(self) -> dict[str, Any]:
         decided: list[tuple[str, dict[str, Any]]] = []
@@ -404,7 +409,7 @@ class _Assembler:
 
 
 def when(found: PartialDate) -> dict[str, Any]:
-    """The date members of a `When`."""
+    """Return the date members of a `When`."""
     return {
         "on": found.on,
         **({"until": found.until} if found.until else {}),
@@ -413,7 +418,7 @@ def when(found: PartialDate) -> dict[str, Any]:
 
 
 def count(number: Number) -> dict[str, Any]:
-    """The number members of an `Amount`; the wording too, where the cell held more than a number."""
+    """Return the number members of an `Amount`; the wording too, where the cell held more than a number."""
     found: dict[str, Any] = {"n": number.n}
     if number.to:
         found["to"] = number.to
@@ -425,7 +430,7 @@ def count(number: Number) -> dict[str, Any]:
 
 
 def show(value: Any) -> str:
-    """A read value as a person would write it."""
+    """Return a read value as a person would write it."""
     if isinstance(value, PartialDate):
         return f"{value.on} to {value.until}" if value.until else value.on
     if isinstance(value, Number):
@@ -438,7 +443,7 @@ def show(value: Any) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """The text in pieces that fit a record's string, cut between words where there are any."""
+    """Return the text in pieces that fit a record's string, cut between words where there are any."""
     pieces: list[str] = []
     while len(text.encode()) > MAX_TEXT_BYTES:
         cut = len(text.encode()[:MAX_TEXT_BYTES].decode(errors="ignore"))

@@ -1,7 +1,7 @@
 """A mapping laid over a table: which cell of a row fills which field, and what whole columns tell.
 
-Whether 1,234 is a thousand or one and a bit, and whether 03/04 is in March or in April, no cell tells alone. The other
-cells of its column do, unless the mapping says it.
+Whether 1,234 is a thousand or one and a bit, and whether 03/04 is in March or in April, no cell tells alone.
+The other cells of its column do, unless the mapping says it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def bind(table: Table, mapping: ImportMapping, *, administration: str) -> Bindin
 
 
 def _decide(table: Table, one: Bound, *, administration: str) -> tuple[Bound, list[str]]:
-    """What the cells of the column together tell about its decimal sign or the order of day and month."""
+    """Find out what the cells of the column together tell about its decimals or its day and month."""
     kind, column = one.field.kind, one.column
     if kind == "number" and column.decimal is None:
         cells = [row.cells[one.index] for row in table.rows if one.index < len(row.cells)]
@@ -83,8 +83,8 @@ def _decide(table: Table, one: Bound, *, administration: str) -> tuple[Bound, li
             if doubt is None:
                 return one, []
             remark = (
-                f"column {one.header!r}: nothing tells whether {doubt!r} has decimals; its separator is taken for that of "
-                "thousands; `decimal` in the mapping decides it"
+                f"column {one.header!r}: nothing tells whether {doubt!r} has decimals; its separator is taken "
+                "for that of thousands; `decimal` in the mapping decides it"
             )
             return one, [remark]
         return replace(one, column=replace(column, decimal=decimal)), []
@@ -94,14 +94,13 @@ def _decide(table: Table, one: Bound, *, administration: str) -> tuple[Bound, li
         remarks: list[str] = []
         if order is None:
             order = _default_order(administration)
-            doubt = next(
-                (text for text in cells if (found := parse_date(text, order=order)) and found.ambiguous), None
-            )
+            read = ((text, parse_date(text, order=order)) for text in cells)
+            doubt = next((text for text, date in read if date and date.ambiguous), None)
             if doubt is not None:
                 first = "day" if order == "dmy" else "month"
                 remarks.append(
-                    f"column {one.header!r}: nothing tells whether {doubt!r} begins with the day or the month; the {first} "
-                    "is taken for first; `order` in the mapping decides it"
+                    f"column {one.header!r}: nothing tells if {doubt!r} begins with the day or the month: "
+                    f"the {first} is taken for first; `order` in the mapping decides it"
                 )
         return replace(one, column=replace(column, order=order)), remarks
     return one, []

@@ -1,9 +1,11 @@
-"""Dates as people write them, to the record's own form: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`, with `until` and `about`.
+"""Dates as people write them, to the record's own form: a day, month or year, with `until` and `about`.
 
-A missing part is never made up: "March 2021" is a month, "yesterday" and "12 March" stay text. The forms met in real
-files are read by patterns; only what these leave goes to `dateparser`, whose answer counts only when its year and day
-stand in the text as digits.
+A missing part is never made up: "March 2021" is a month, "yesterday" and "12 March" stay text. The forms met
+in real files are read by patterns; only what these leave goes to `dateparser`, whose answer counts only when
+its year and day stand in the text as digits.
 """
+
+# ruff: noqa: E501, RUF001 - months and dashes in the scripts in which they are written
 
 from __future__ import annotations
 
@@ -16,11 +18,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
-from node.services.importing.tables import Cell
 from node.services.importing.values import ascii_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from node.services.importing.tables import Cell
 
 Order = Literal["dmy", "mdy"]
 
@@ -170,7 +173,7 @@ def _parse(text: str, order: Order, formats: tuple[str, ...], origin: date) -> P
     return found or _slowly(folded)
 
 
-def _single(text: str, order: Order, origin: date) -> PartialDate | None:
+def _single(text: str, order: Order, origin: date) -> PartialDate | None:  # noqa: C901, PLR0911 - one form a line
     if match := _ISO.fullmatch(text):
         return _checked(match[1], match[2], match[3])
     if match := _NUMERIC.fullmatch(text):
@@ -205,8 +208,7 @@ def _numeric(match: re.Match[str], order: Order) -> PartialDate | None:
     year = match[4] if len(match[4]) == 4 else _century(match[4])  # noqa: PLR2004 - digits of a year
     both = int(first) <= 12 and int(second) <= 12 and first != second  # noqa: PLR2004 - months
     if sign == ".":
-        found = _checked(year, second, first)  # dots are written where the day comes first
-        return found
+        return _checked(year, second, first)  # dots are written where the day comes first
     if order == "mdy":
         found = _checked(year, first, second) or _checked(year, second, first)
     else:
@@ -232,7 +234,7 @@ def _span(text: str, order: Order, origin: date) -> PartialDate | None:
 
 
 def _checked(year: str, month: str | None, day: str | None) -> PartialDate | None:
-    """The date if there is such a day, month or year."""
+    """Return the date if there is such a day, month or year."""
     number = int(year)
     if not _MIN_YEAR <= number <= _MAX_YEAR:
         return None
@@ -270,7 +272,10 @@ def _strptime(text: str, pattern: str) -> PartialDate | None:
 
 
 def _slowly(text: str) -> PartialDate | None:
-    """Other languages. The library completes what is missing from today's date: only what stands in the text counts."""
+    """Other languages.
+
+    The library completes what is missing from today's date: only what stands in the text counts.
+    """
     years = re.findall(r"(?<!\d)\d{4}(?!\d)", text)
     if len(years) != 1 or not re.search(r"[^\W\d_]{3}", text) or not _MIN_YEAR <= int(years[0]) <= _MAX_YEAR:
         return None

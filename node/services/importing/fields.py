@@ -1,8 +1,10 @@
 """The fields that a column can be mapped to: one flat name each, and where it goes in `seizure/1`.
 
-This is the vocabulary of mapping files and of the product's own template. A field of a *line* may differ from line to
-line; a field of the *seizure* is said once, and lines that contradict each other are warned about.
+This is the vocabulary of mapping files and of the product's own template. A field of a *line* may differ from
+line to line; a field of the *seizure* is said once, and lines that contradict each other are warned about.
 """
+
+# ruff: noqa: E501 - a table reads better with one entry a line
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ class Field:
     """Whether it can name somebody: it lands in a group that is shared only when a rule names it."""
 
 
-def _field(
+def _field(  # noqa: PLR0917 - the columns of the table below
     name: str, kind: Kind, level: Level, label: str, text: str, codes: str = "", *, nominal: bool = False
 ) -> Field:
     return Field(name=name, kind=kind, level=level, label=label, help=text, codes=codes, nominal=nominal)
@@ -121,4 +123,4 @@ FIELDS: Final = {field.name: field for field in _ALL}
 """All fields by name, in the order of the template's columns."""
 
 PACKAGE_PREFIX: Final = "package:"
-"""Marks, in a translation of the field `unit`, a package (`package:CT`): the count goes to packages, not to an amount."""
+"""Marks a package in a translation of the field `unit` (`package:CT`): the count goes to packages."""

@@ -1,8 +1,8 @@
-"""A mapping for a workbook that nobody has described: guessed from headers and cells, to be confirmed by a person.
+"""A mapping for a workbook that nobody has described: guessed from headers and cells, to be confirmed.
 
-Headers are compared with the names that eight languages use, exactly first and then by likeness; the cells must bear
-the guess out: a column of dates holds dates. The guess is never used unseen: it is shown as a mapping file, with the
-reason for each column, and what could not be recognised is listed.
+Headers are compared with the names that eight languages use, exactly first and then by likeness; the cells
+must bear the guess out: a column of dates holds dates. The guess is never used unseen: it is shown as a
+mapping file, with the reason for each column, and what could not be recognised is listed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _Candidate:
 
 
 def recognise_template(table: Table) -> ImportMapping | None:
-    """The mapping of the product's own template, when all headers are its own, in one of its languages."""
+    """Return the mapping of the product's own template, when all headers are its own in one language."""
     headers = [fold_header(name) for name in table.header]
     for language in (None, *LANGUAGES):
         names = {fold_header(label_in(name, language) if language else name): name for name in FIELDS}
@@ -106,7 +106,7 @@ def guess_mapping(table: Table, *, name: str, administration: str) -> Guess:
         notes.append(f"columns that were not recognised and would be left out: {', '.join(left)[:500]}")
     if not complete:
         notes.append(
-            'no column was recognised as the reference; name it in the mapping: [[columns]] column = ..., field = "reference"'
+            'no column was recognised as the reference: name it in the mapping, with field = "reference"'
         )
     if constants:
         notes.append(f"no column tells the administration: every row would count as {administration}'s")
@@ -147,7 +147,10 @@ def _candidates(index: int, header: str, sample: list[Cell]) -> Iterable[_Candid
 
 
 def _share(field: Field, sample: list[Cell]) -> float | None:
-    """The share of cells that read as the field wants them; None where any text will do or there is nothing to see."""
+    """Return the share of cells that read as the field wants them.
+
+    None where any text will do or there is nothing to see.
+    """
     if not sample or field.kind in ("text", "prose", "texts"):
         return None
     return sum(1 for cell in sample if _fits(field, cell)) / len(sample)
@@ -170,7 +173,7 @@ def _fits(field: Field, cell: Cell) -> bool:
 
 def _column(header: str, name: str, sample: list[Cell]) -> Column:
     field = FIELDS[name]
-    separators = LIST_SEPARATORS
+    separators: tuple[str, ...] = LIST_SEPARATORS
     if field.kind == "texts" and not any(mark in as_text(cell) for cell in sample for mark in (";", "|")):
         commas = sum(1 for cell in sample if "," in as_text(cell))
         if commas:
@@ -188,7 +191,8 @@ def _render(
     mapping: ImportMapping, *, reasons: dict[str, str], samples: dict[str, list[Cell]], complete: bool
 ) -> str:
     head = [
-        "# A guess. Check each column, correct it, save this as a file and import with --mapping FILE; or confirm with --yes.",
+        "# A guess. Check each column and correct it; then save this and import with --mapping FILE,",
+        "# or confirm it as it stands with --yes.",
         "# Fields: " + ", ".join(FIELDS),
     ]
     if not complete:

@@ -1,8 +1,10 @@
 """What the columns of other people's workbooks are called, in eight languages.
 
-The first name of each language is also the header that the product's template uses in that language. Names of other
-languages reach a field through their likeness to one of these.
+The first name of each language is also the header that the product's template uses in that language. Names of
+other languages reach a field through their likeness to one of these.
 """
+
+# ruff: noqa: E501, RUF001 - a table of names in eight scripts, one field a line
 
 from __future__ import annotations
 
@@ -87,7 +89,10 @@ _NAMES: Final = {
 
 @lru_cache(maxsize=1)
 def synonyms() -> dict[str, tuple[str, ...]]:
-    """Folded header name to the fields it may mean, the likeliest first. A field's own name always means it."""
+    """Folded header name to the fields it may mean, the likeliest first.
+
+    A field's own name always means it.
+    """
     found: dict[str, list[str]] = {}
     for name, field in FIELDS.items():
         for text in (name, field.label):
@@ -102,7 +107,7 @@ def synonyms() -> dict[str, tuple[str, ...]]:
 
 
 def label_in(name: str, language: str) -> str:
-    """The template's header of a field in a language; English where there is none.
+    """Return the template's header of a field in a language; English where there is none.
 
     >>> label_in("reference", "de"), label_in("value_2", "fr")
     ('Aktenzeichen', 'Second value')
@@ -114,7 +119,7 @@ def label_in(name: str, language: str) -> str:
 
 
 def fold_header(text: str) -> str:
-    """A header for comparing: lower case, marks and separators as single spaces.
+    """Return a header for comparing: lower case, marks and separators as single spaces.
 
     >>> fold_header("  Réf_No. "), fold_header("N° d'affaire")
     ('réf no', 'n d affaire')

@@ -1,7 +1,8 @@
-"""Line ids: short, and stable for the life of a seizure, since quantity, value and right are joined by them."""
+"""Line ids: short, and stable for the life of a seizure: quantity, value and right are joined by them."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ _JOINED: Final = ("goods", "quantity", "value", "right")
 
 
 def number_lines(wanted: Sequence[str | None]) -> list[str]:
-    """An id for each line: the one wanted where it is fit and free, else the next number that is free.
+    """Return an id for each line: the one wanted where it is fit and free, else the next number that is free.
 
     >>> number_lines([None, None]), number_lines(["7", None, "7"])
     (['1', '2'], ['7', '1', '2'])
@@ -35,10 +36,10 @@ def number_lines(wanted: Sequence[str | None]) -> list[str]:
 
 
 def keep_line_ids(groups: dict[str, Any], previous: Mapping[str, Any]) -> dict[str, Any]:
-    """The groups with the line ids that the same lines had before, so that an inserted row does not rename the others.
+    """Return the groups with the line ids that the same lines had before: an inserted row renames none.
 
-    Lines are the same if their goods entry is equal; then, if their description is; the rest keep their order where the
-    number of lines is unchanged, and are new lines where it is not.
+    Lines are the same if their goods entry is equal; then, if their description is; the rest keep their order
+    where the number of lines is unchanged, and are new lines where it is not.
     """
     before = [
         entry
@@ -48,30 +49,7 @@ def keep_line_ids(groups: dict[str, Any], previous: Mapping[str, Any]) -> dict[s
     after = groups.get("goods", [])
     if not before or not after:
         return groups
-    renamed: dict[str, str] = {}
-    free = {entry["line"]: entry for entry in before}
-    for likeness in (_content, _description):
-        for entry in after:
-            if entry["line"] in renamed:
-                continue
-            same = next(
-                (line for line, old in free.items() if likeness(old) and likeness(old) == likeness(entry)),
-                None,
-            )
-            if same is not None:
-                renamed[entry["line"]] = same
-                del free[same]
-    left = [entry["line"] for entry in after if entry["line"] not in renamed]
-    if len(before) == len(after):
-        renamed.update(zip(left, list(free), strict=True))
-    else:
-        taken = set(renamed.values()) | {entry["line"] for entry in before}
-        for line in left:
-            following = 1
-            while str(following) in taken:
-                following += 1
-            renamed[line] = str(following)
-            taken.add(str(following))
+    renamed = _same_lines(before, after)
     if all(old == new for old, new in renamed.items()):
         return groups
     result = dict(groups)
@@ -85,6 +63,26 @@ def keep_line_ids(groups: dict[str, Any], previous: Mapping[str, Any]) -> dict[s
             "procedures": [_rename(one, renamed) for one in assessment["procedures"]],
         }
     return result
+
+
+def _same_lines(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> dict[str, str]:
+    """Find for each new line id the one that the same line had before, or a new one."""
+    renamed: dict[str, str] = {}
+    free = {entry["line"]: entry for entry in before}
+    for likeness in (_content, _description):
+        for entry in after:
+            wanted = likeness(entry)
+            if wanted and entry["line"] not in renamed:
+                same = next((line for line, old in free.items() if likeness(old) == wanted), None)
+                if same is not None:
+                    renamed[entry["line"]] = same
+                    del free[same]
+    left = [entry["line"] for entry in after if entry["line"] not in renamed]
+    if len(before) == len(after):
+        return {**renamed, **dict(zip(left, free, strict=True))}
+    taken = {entry["line"] for entry in before}
+    unused = (str(number) for number in itertools.count(1) if str(number) not in taken)
+    return {**renamed, **dict(zip(left, unused, strict=False))}
 
 
 def _rename(entry: dict[str, Any], renamed: Mapping[str, str]) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Mapping files: whose column is which field, in TOML.
 
-A mapping names columns, and for each the field it fills and how its cells are written; constants stand for what the
-file does not say because it goes without saying; `ignore` names columns that are left out knowingly. A mapping with
-a mistake is refused whole, with all its mistakes at once.
+A mapping names columns, and for each the field it fills and how its cells are written; constants stand for
+what the file does not say because it goes without saying; `ignore` names columns that are left out knowingly.
+A mapping with a mistake is refused whole, with all its mistakes at once.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
-from dataclasses import dataclass, field
+import unicodedata
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from node.services.importing.fields import FIELDS
@@ -43,7 +45,7 @@ class Column:
 
     column: str
     field: str
-    codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    codes: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     """Their words, folded, to our codes; no code at all means absent."""
     separators: tuple[str, ...] = LIST_SEPARATORS
     formats: tuple[str, ...] = ()
@@ -61,8 +63,8 @@ class ImportMapping:
 
     name: str
     title: str = ""
-    form: FileForm = field(default_factory=FileForm)
-    constants: Mapping[str, str] = field(default_factory=dict)
+    form: FileForm = dataclasses.field(default_factory=FileForm)
+    constants: Mapping[str, str] = dataclasses.field(default_factory=dict)
     columns: tuple[Column, ...]
     ignore: tuple[str, ...] = ()
     language: str = "en"
@@ -72,7 +74,7 @@ class ImportMapping:
     kind: Literal["file", "shipped", "template", "guess"] = "file"
 
     def headers(self) -> frozenset[str]:
-        """The column names that a file of this kind has, folded."""
+        """Return the column names that a file of this kind has, folded."""
         return frozenset(fold(column.column) for column in self.columns) | frozenset(map(fold, self.ignore))
 
 
@@ -146,7 +148,7 @@ class _Loader:
         constants = self._constants(raw)
         if "reference" not in seen:
             self.faults.append(
-                "no column fills the field 'reference': it tells seizures apart, name the column that holds it"
+                "no column fills the field 'reference': it tells seizures apart, name its column"
             )
         mapping = ImportMapping(
             name=self._string(raw, "name", "") or self.name,
@@ -304,8 +306,13 @@ class _Loader:
         return value
 
 
-def dump_mapping(mapping: ImportMapping, *, comments: Callable[[Column], str] = lambda _: "") -> str:
-    """The mapping as TOML text that `load_mapping` reads back; `comments` gives a remark for a column."""
+def dump_mapping(  # noqa: C901 - one member a line
+    mapping: ImportMapping, *, comments: Callable[[Column], str] = lambda _: ""
+) -> str:
+    """Return the mapping as TOML text that `load_mapping` reads back.
+
+    `comments` gives a remark for a column.
+    """
     lines = [f"name = {_quote(mapping.name)}", f"language = {_quote(mapping.language)}", ""]
     form = {
         "encoding": mapping.form.encoding, "separator": mapping.form.separator,
@@ -357,7 +364,7 @@ def dump_mapping(mapping: ImportMapping, *, comments: Callable[[Column], str] = 
 def _quote(text: str) -> str:
     escaped = "".join(
         f"\\u{ord(sign):04x}"
-        if ord(sign) < 32 or ord(sign) == 127
+        if unicodedata.category(sign) == "Cc"
         else {'"': '\\"', "\\": "\\\\"}.get(sign, sign)
         for sign in text
     )

@@ -1,7 +1,8 @@
 """Character-separated text: find out its encoding and separator, then read it row by row.
 
-The `csv` module of the standard library does the splitting. What it leaves open is done here: encodings, separators,
-and a quotation mark that is never closed, which would otherwise swallow every row after it without a word.
+The `csv` module of the standard library does the splitting. What it leaves open is done here: encodings,
+separators, and a quotation mark that is never closed, which would otherwise swallow every row after it
+without a word.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -34,10 +36,15 @@ ENCODINGS: Final = {
 """What a mapping may name. Old office programs still write the code page of their country."""
 
 _SAMPLE_ROWS: Final = 60
+_MAX_REPAIRS: Final = 20
+"""How many quotation marks may never close before quotes are given up: each costs another reading."""
 
 
 def decode(data: bytes, *, encoding: str | None = None) -> tuple[str, tuple[str, ...]]:
-    """The text of `data` and notes for the person. Sniffs a byte order mark, UTF-16, UTF-8, then Windows-1252."""
+    """Return the text of `data` and notes for the person.
+
+    Sniffs a byte order mark, UTF-16, UTF-8, then Windows-1252.
+    """
     if encoding is not None:
         return _decode_as(data, encoding), ()
     for mark, name in (
@@ -58,7 +65,7 @@ def decode(data: bytes, *, encoding: str | None = None) -> tuple[str, tuple[str,
     try:
         return data.decode("utf-8"), ()
     except UnicodeDecodeError:
-        note = "not UTF-8: read as Windows-1252; if letters look wrong, save as UTF-8 or name `encoding` in the mapping"
+        note = "not UTF-8: read as Windows-1252; if letters look wrong, name `encoding` in the mapping"
         return _decode_as(data, "cp1252"), (note,)
 
 
@@ -67,12 +74,12 @@ def _decode_as(data: bytes, encoding: str) -> str:
         return data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeDecodeError as fault:
         raise ImportRefused(
-            f"byte {fault.start} is not {encoding}; save the file as UTF-8, or name its `encoding` in the mapping"
+            f"byte {fault.start} is not {encoding}; save as UTF-8, or name `encoding` in the mapping"
         ) from None
 
 
 def find_separator(text: str) -> str:
-    """The separator whose split gives the most rows of one width, and the widest of those.
+    r"""Return the separator whose split gives the most rows of one width, and the widest of those.
 
     >>> find_separator("ref;value\\nA;1,5\\nB;2,5\\n")
     ';'
@@ -127,7 +134,7 @@ def read_csv(
         rows.append(Row(number=number, cells=tuple(map(clean_text, cells))))
     if loose:
         notes += (
-            f"row {loose[0]}: a quotation mark is opened and never closed; from there each line was read as a row",
+            f"row {loose[0]}: a quotation mark is opened and never closed; its first line was read alone",
         )
     return make_table(rows, kind="csv", header_row=header_row, notes=notes)
 
@@ -135,8 +142,8 @@ def read_csv(
 class _Lines:
     """Lines of a text that remember what the row in hand was made of."""
 
-    def __init__(self, text: str) -> None:
-        self._lines = io.StringIO(text, newline="")
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
         self.taken: list[str] = []
 
     def __iter__(self) -> _Lines:
@@ -149,32 +156,56 @@ class _Lines:
 
 
 def _records(text: str, separator: str) -> Iterator[tuple[int, list[str], bool]]:
-    """Row number, cells, and whether the row was split without quotes because a quotation mark is never closed."""
-    lines = _Lines(text)
+    """Yield row number, cells, and whether the row was split without quotes, as one of them never closes."""
+    lines = _Lines(io.StringIO(text, newline=""))
     reader = csv.reader(lines, delimiter=separator)
-    number = 0
+    number = repaired = 0
     while True:
         lines.taken.clear()
+        cells: list[str] | None
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            # A cell beyond the module's own limit: what follows an opening quote that never closes.
-            lines.taken.extend(lines)
+            for _ in lines:  # a cell beyond the module's own limit: does its quotation mark ever close?
+                pass
             cells = None
         number += 1
-        if cells is not None and (
-            len(lines.taken) == 1 or sum(line.count('"') for line in lines.taken) % 2 == 0
-        ):
+        if not _merged(lines.taken, separator):
+            if cells is None:
+                raise ImportRefused(
+                    f"row {number} holds a cell of more than {csv.field_size_limit()} characters"
+                )
             yield number, cells, False
             continue
-        for plain in _split_plainly(lines.taken, separator):
-            yield number, plain, True
-            number += 1
-        number -= 1
+        # The row swallowed what follows. Its first line is split as it stands, and reading goes on behind it.
+        first, rest = lines.taken[0], lines.taken[1:]
+        yield number, _split_plainly(first, separator), True
+        repaired += 1
+        if repaired == _MAX_REPAIRS:
+            for position, line in enumerate(rest, start=number + 1):
+                yield position, _split_plainly(line, separator), True
+            return
+        lines = _Lines(itertools.chain(rest, lines))
+        reader = csv.reader(lines, delimiter=separator)
 
 
-def _split_plainly(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
-    for line in lines:
-        yield [cell.strip('"') for cell in line.rstrip("\r\n").split(separator)]
+def _merged(lines: list[str], separator: str) -> bool:
+    """Whether these lines are several rows that a quotation mark, never closed, made into one.
+
+    Rows of several lines are common and fine; so is an odd mark inside a cell (6" pipe). Only both together,
+    in a form that a strict reader refuses, is taken for a mistake.
+    """
+    if len(lines) == 1 or sum(line.count('"') for line in lines) % 2 == 0:
+        return False
+    try:
+        for _ in csv.reader(lines, delimiter=separator, strict=True):
+            pass
+    except csv.Error:
+        return True
+    return False
+
+
+def _split_plainly(line: str, separator: str) -> list[str]:
+    return [cell.strip('"') for cell in line.rstrip("\r\n").split(separator)]

@@ -28,12 +28,15 @@ if TYPE_CHECKING:
 _MAX_DEPTH: Final = 8
 
 
-class _BadLine(ValueError):
+class _BadLine(ValueError):  # noqa: N818 - the name is the sentence
     """This line is no object that can be laid out as a row."""
 
 
 def read_jsonl(data: bytes, *, encoding: str | None = None) -> Table:
-    """Read JSON Lines. Members of nested objects become columns named with dots; lists of plain values stay lists."""
+    """Read JSON Lines.
+
+    Members of nested objects become columns named with dots; lists of plain values stay lists.
+    """
     text, notes = decode(data, encoding=encoding)
     if not text.strip():
         raise ImportRefused("the file is empty")

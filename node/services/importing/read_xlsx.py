@@ -1,9 +1,9 @@
-"""XLSX workbooks: checked as an archive before any of it is parsed, then read by openpyxl in its streaming mode.
+"""XLSX workbooks: checked as an archive before any of it is parsed, then read by openpyxl as a stream.
 
-What is checked first: the size of the file, the number and the declared sizes of its parts, their expansion, and that
-no part declares a document type (the door to external entities and entity expansion). `zipfile` never gives more bytes
-of a part than its declared size, so that the declared sizes are a bound. Formulas are never evaluated: the value that the
-spreadsheet program stored beside a formula is used.
+What is checked first: the size of the file, the number and the declared sizes of its parts, their expansion,
+and that no part declares a document type (the door to external entities and entity expansion). `zipfile`
+never gives more bytes of a part than its declared size, so that the declared sizes are a bound. Formulas are
+never evaluated: the value that the spreadsheet program stored beside a formula is used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import warnings
 import zipfile
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MAX_PARTS: Final = 2_000
 MAX_EXPANSION: Final = 500
-"""A part may be this many times larger than its compressed form: sheets of repeated cells reach 100, bombs 1 000."""
+"""How many times larger than its compressed form a part may be: honest sheets reach 100, bombs 1 000."""
 SMALL_PART: Final = 1_000_000
 """A part under this size may be compressed as well as it likes: a column of equal cells is no attack."""
 
@@ -47,49 +47,34 @@ _EMPTY_RUN: Final = 5_000
 
 
 def check_archive(data: bytes) -> bool:
-    """Check the archive before it is parsed; returns whether any sheet holds formulas."""
-    formulas = False
-    total = 0
+    """Check the archive before it is parsed; return whether any sheet holds formulas."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
-            if len(parts) > MAX_PARTS:
-                raise ImportRefused(
-                    f"the workbook has more than {MAX_PARTS} parts; save a plain copy of the sheet"
-                )
-            for part in parts:
-                total += part.file_size
-                if part.flag_bits & 1:
-                    raise ImportRefused("the workbook is protected by a password; save a copy without one")
-                if part.file_size > SMALL_PART and part.file_size > MAX_EXPANSION * part.compress_size:
-                    raise ImportRefused(
-                        f"the part {part.filename[:60]!r} expands more than {MAX_EXPANSION} times"
-                    )
-            if total > MAX_EXPANDED_BYTES:
-                raise ImportRefused(
-                    f"the workbook expands to {total} bytes; at most {MAX_EXPANDED_BYTES} are read: split it"
-                )
-            names = {part.filename for part in parts}
-            if "[Content_Types].xml" not in names:
-                raise ImportRefused("a ZIP archive, and no XLSX workbook is in it; give the workbook itself")
-            for part in parts:
-                if part.filename.casefold().endswith((".xml", ".rels", ".vml")):
-                    formulas |= _check_part(archive, part)
-    except (
-        zipfile.BadZipFile,
-        zipfile.LargeZipFile,
-        NotImplementedError,
-        EOFError,
-        OSError,
-        ValueError,
-    ) as fault:
+            _measure(parts)
+            texts = [part for part in parts if part.filename.casefold().endswith((".xml", ".rels", ".vml"))]
+            formulas = [_check_part(archive, part) for part in texts]
+    except ImportRefused:
+        raise
+    except Exception as fault:  # noqa: BLE001 - zipfile, zlib, lzma and bz2 each raise their own
         raise ImportRefused(f"the workbook is damaged: {str(fault)[:100]}; save it again") from None
-    except Exception as fault:
-        # zlib, lzma and bz2 each raise their own when a stream is broken.
-        if isinstance(fault, ImportRefused):
-            raise
-        raise ImportRefused(f"the workbook is damaged: {str(fault)[:100]}; save it again") from None
-    return formulas
+    return any(formulas)
+
+
+def _measure(parts: list[zipfile.ZipInfo]) -> None:
+    """Refuse too many parts, too large ones, and what is no workbook, by the archive's own directory."""
+    if len(parts) > MAX_PARTS:
+        raise ImportRefused(f"the workbook has more than {MAX_PARTS} parts; save a plain copy of the sheet")
+    for part in parts:
+        if part.flag_bits & 1:
+            raise ImportRefused("the workbook is protected by a password; save a copy without one")
+        if part.file_size > SMALL_PART and part.file_size > MAX_EXPANSION * part.compress_size:
+            raise ImportRefused(f"the part {part.filename[:60]!r} expands more than {MAX_EXPANSION} times")
+    total = sum(part.file_size for part in parts)
+    if total > MAX_EXPANDED_BYTES:
+        raise ImportRefused(f"the workbook expands to {total} bytes; at most {MAX_EXPANDED_BYTES} are read")
+    if "[Content_Types].xml" not in {part.filename for part in parts}:
+        raise ImportRefused("a ZIP archive, and no XLSX workbook is in it; give the workbook itself")
 
 
 def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
@@ -115,7 +100,7 @@ def read_xlsx(data: bytes, *, sheet: str | None = None, header_row: int | None =
         return _read(data, sheet=sheet, header_row=header_row, formulas=formulas)
     except ImportRefused:
         raise
-    except Exception as fault:
+    except Exception as fault:  # noqa: BLE001 - whatever openpyxl stumbles over
         # openpyxl has no common error: a damaged part surfaces as whatever was tried with it.
         raise ImportRefused(
             f"the workbook is damaged ({type(fault).__name__}); open it and save it again"
@@ -185,12 +170,15 @@ def _rows(sheet: Any, with_formulas: Any) -> list[Row]:
 
 
 def as_formula(source: str) -> str:
-    """A formula whose value the file does not hold, shown so that it is reported and not lost."""
+    """Return a formula whose value the file does not hold, shown so that it is reported and not lost."""
     return f"(formula without a stored value) {source.lstrip('=')[:200]}"
 
 
 def _batched(sheet: Any, with_formulas: Any) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...] | None]]:
-    """Rows of the sheet, and beside them their formulas. Warnings are silenced while openpyxl runs, and not between."""
+    """Rows of the sheet, and beside them their formulas.
+
+    Warnings are silenced while openpyxl runs, and not between.
+    """
     limit = MAX_ROWS + _EMPTY_RUN + 50
     sheet.reset_dimensions()
     values = sheet.iter_rows(max_col=MAX_COLUMNS + 1, max_row=limit, values_only=True)
@@ -212,22 +200,22 @@ def _batched(sheet: Any, with_formulas: Any) -> Iterator[tuple[tuple[Any, ...], 
 
 
 def _cell(value: Any, *, row: int, column: int) -> Cell:
-    if value is None:
-        return ""
     if isinstance(value, str):
         check_cell(value, row=row, column=column)
         return clean_text(value)
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-        if not number.is_finite() or abs(number.adjusted()) > 30:  # noqa: PLR2004 - no count or amount is that large
-            return str(value)[:80]
-        return number.quantize(Decimal(1)) if number == number.to_integral_value() else number
+        return _number(value)
     if isinstance(value, datetime):
         return value.date()
     if isinstance(value, date):
         return value
-    if isinstance(value, time | timedelta):
-        return str(value)
-    return clean_text(str(value))
+    return "" if value is None else clean_text(str(value))
+
+
+def _number(value: float) -> Cell:
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite() or abs(number.adjusted()) > 30:  # noqa: PLR2004 - no count or amount is that large
+        return str(value)[:80]
+    return number.quantize(Decimal(1)) if number == number.to_integral_value() else number

@@ -26,7 +26,7 @@ class FileForm:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of the file; `ImportRefused` when it is missing, no plain file, or too large."""
+    """Return the bytes of the file; `ImportRefused` when it is missing, no plain file, or too large."""
     try:
         if not path.is_file():
             raise ImportRefused(f"{path}: no such file" if not path.exists() else f"{path}: not a plain file")
@@ -45,7 +45,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_table(data: bytes, *, name: str, form: FileForm | None = None) -> Table:
-    """Read a table from bytes: what it is told by its first bytes, and by its name where those leave it open."""
+    """Read a table from bytes; its first bytes tell what it is, and its name where those leave it open."""
     form = form or FileForm()
     if not data:
         raise ImportRefused("the file is empty")
@@ -68,7 +68,7 @@ def read_table(data: bytes, *, name: str, form: FileForm | None = None) -> Table
 
 
 def identity_of(path: Path) -> str:
-    """What makes two imports the same source: the file's name, so that next month's export of it is compared with it."""
+    """Tell what makes two imports the same source: the file's name, under which it is exported again."""
     return path.name.casefold()
 
 

@@ -1,7 +1,8 @@
 """One row read: its cells as values of fields, and what could not be read.
 
-A cell that does not fit its field is never dropped: a word outside a list is taken as it stands, an unreadable number,
-date, tariff code or yes/no is kept as the text it is, and each is warned about with row, column and remedy.
+A cell that does not fit its field is never dropped: a word outside a list is taken as it stands, an
+unreadable number, date, tariff code or yes/no is kept as the text it is, and each is warned about with row,
+column and remedy.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _SHORT_LIST: Final = 16
 _HS_DIGITS: Final = 6
 _COUNTRY_SEPARATORS: Final = (",", "/", "+", "&")
 _OTHERS: Final = re.compile(
-    r"(?i)(?:and |et |y |und |e |и )?(?:(?:many |several )?others?|other brands|etc\.?|u\.\s?a\.?|autres|otros|otras|andere|"
-    r"outros|outras|другие|др\.?|among others)|وغيرها|等"
+    r"(?i)(?:and |et |y |und |e |и )?(?:(?:many |several )?others?|other brands|etc\.?|u\.\s?a\.?|autres|"
+    r"otros|otras|andere|outros|outras|другие|др\.?|among others)|وغيرها|等"
 )
 
 
@@ -77,7 +78,7 @@ class _CellReader:
     def __init__(self, reading: Reading, reference: str, origin: date, problems: list[Problem]) -> None:
         self.reading, self.reference, self.origin, self.problems = reading, reference, origin, problems
 
-    def read(self, cell: Cell, name: str, header: str, column: Column) -> None:
+    def read(self, cell: Cell, name: str, header: str, column: Column) -> None:  # noqa: C901 - one kind a line
         kind = FIELDS[name].kind
         self.reading.headers.setdefault(name, header)
         translated = self._translate(cell, column) if column.codes else None
@@ -102,7 +103,7 @@ class _CellReader:
             value = parse_bool(cell)
         elif kind == "hs":
             value = self._hs(cell)
-        elif kind == "code" or kind == "country":
+        elif kind in {"code", "country"}:
             value = self._code(as_text(cell), name, header)
         else:
             value = self._items(cell, name, header, column)
@@ -112,7 +113,7 @@ class _CellReader:
             text = as_text(cell)
             self.reading.written.append((name, text))
             self.problems.append(self._problem(header, text, *_UNREADABLE[kind]))
-        elif value != [] and value != "":
+        elif value not in ([], ""):
             known = self.reading.values.get(name)
             self.reading.values[name] = (
                 list(dict.fromkeys(known + value))
@@ -135,7 +136,7 @@ class _CellReader:
         return column.codes.get(fold(as_text(cell)))
 
     def _code(self, text: str, name: str, header: str) -> str:
-        """The code that is meant, or the text itself with a warning."""
+        """Return the code that is meant, or the text itself with a warning."""
         list_name = FIELDS[name].codes
         if text.startswith(PACKAGE_PREFIX) and name == "unit":
             return text

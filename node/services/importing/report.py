@@ -43,7 +43,10 @@ class Question:
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
-    """All but `rows` and `warnings` count seizures; `records` is the sum of the five ways a seizure can go."""
+    """All but `rows` and `warnings` count seizures.
+
+    `records` is the sum of the five ways a seizure can go.
+    """
 
     rows: int = 0
     imported: int = 0
@@ -59,7 +62,7 @@ class Counts:
         return self.imported + self.changed + self.unchanged + self.skipped + self.errors
 
     def to_json(self) -> dict[str, int]:
-        """The counts in the order in which they are printed."""
+        """Return the counts in the order in which they are printed."""
         return {
             "rows": self.rows,
             "records": self.records,
@@ -92,12 +95,12 @@ class ImportReport:
 
 
 def errors_path_of(path: Path) -> Path:
-    """`seizures.xlsx` → `seizures.xlsx.errors.csv`"""
+    """Return where the problems of a file are written: `seizures.xlsx` → `seizures.xlsx.errors.csv`."""
     return path.with_name(path.name + ".errors.csv")
 
 
 def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula.
+    """Return a cell that no spreadsheet takes for a formula.
 
     >>> safe_cell("=1+1"), safe_cell("watches")
     ("'=1+1", 'watches')
@@ -106,7 +109,7 @@ def safe_cell(text: str) -> str:
 
 
 def render_problems(problems: Iterable[Problem]) -> str:
-    """The problems as CSV with a header (RFC 4180), errors first, then by row."""
+    """Return the problems as CSV with a header (RFC 4180), errors first, then by row."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(COLUMNS)
@@ -127,7 +130,8 @@ def render_problems(problems: Iterable[Problem]) -> str:
 def write_problems(path: Path, problems: list[Problem]) -> Path | None:
     """Write `<file>.errors.csv` whole or not at all; with no problems, remove the one of an earlier import.
 
-    UTF-8 with a byte order mark, without which a spreadsheet shows other scripts wrongly. `OSError` goes to the caller.
+    UTF-8 with a byte order mark, without which a spreadsheet shows other scripts wrongly. `OSError` goes to
+    the caller.
     """
     target = errors_path_of(path)
     if not problems:

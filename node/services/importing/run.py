@@ -1,8 +1,8 @@
 """One import from file to drafts: read, map, assemble, compare with what is kept, hand over, report.
 
-A fault of identity (no reference, no administration) keeps its row out; nothing else does. Nothing is written to the
-store in a dry run or while a guessed mapping waits to be confirmed. The store's own transaction decides whether an
-import that breaks off in the middle leaves anything behind.
+A fault of identity (no reference, no administration) keeps its row out; nothing else does. Nothing is written
+to the store in a dry run or while a guessed mapping waits to be confirmed. The store's own transaction
+decides whether an import that breaks off in the middle leaves anything behind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from node.services.importing.assemble import Groups, assemble
 from node.services.importing.columns import Binding, bind, present
 from node.services.importing.guess import Guess, guess_mapping, recognise_template
 from node.services.importing.lines import keep_line_ids
-from node.services.importing.mapping import ImportMapping
 from node.services.importing.readers import FileForm, digest_of, identity_of, read_bytes, read_table
 from node.services.importing.readings import read_row
 from node.services.importing.report import ImportReport, Problem, Question, write_problems
@@ -31,6 +30,8 @@ from node.services.importing.words import match
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from node.services.importing.mapping import ImportMapping
 
 SCHEMA: Final = "seizure/1"
 MAX_REFERENCE: Final = 200
@@ -44,20 +45,22 @@ class Existing:
     """What the store holds under a reference."""
 
     content_hash: str
-    """The `content_hash` that was handed over with the newest content of this reference that an import gave."""
+    """The hash that was handed over with the newest content that an import gave for this reference."""
     state: Literal["draft", "released", "withdrawn"]
     groups: Mapping[str, Any]
     """The newest groups, as a person may have edited them since; only line ids are taken from them."""
 
 
 class DraftStore(Protocol):
-    """The seizures of one administration, by their national reference. One store, one transaction, one import.
+    """The seizures of one administration, by their national reference.
+
+    One store, one transaction, one import.
 
     What was put is seen by `find` at once. Hashes and sources are kept as long as the seizure is.
     """
 
     def find(self, reference: str) -> Existing | None:
-        """What is held under this reference, drafts and released alike; None when nothing is."""
+        """Tell what is held under this reference, drafts and released alike; None when nothing is."""
 
     def put_draft(self, reference: str, groups: Mapping[str, Any], *, content_hash: str, source: str) -> None:
         """Keep a new draft; nothing is held under the reference yet."""
@@ -65,13 +68,16 @@ class DraftStore(Protocol):
     def put_correction(
         self, reference: str, groups: Mapping[str, Any], *, content_hash: str, source: str
     ) -> None:
-        """Keep changed content: a draft that was never released gets it, a released seizure gets a draft of its next version."""
+        """Keep changed content: in the draft itself, or as a draft of the next version of a release."""
 
     def mark_seen(self, reference: str, *, source: str) -> None:
-        """An unchanged seizure was in this source again."""
+        """Return an unchanged seizure was in this source again."""
 
     def references_from(self, source: str) -> Sequence[str]:
-        """References whose last import, or whose last sighting unchanged, came from this source; withdrawn ones left out."""
+        """Return references whose last import, or whose last sighting unchanged, came from this source.
+
+        Withdrawn ones left out.
+        """
 
 
 def run_import(
@@ -88,9 +94,10 @@ def run_import(
 ) -> ImportReport:
     """Import a file; `ImportRefused` when it can not be read as a whole.
 
-    `administration` is whose node this is (its country code): rows of others are skipped. Without a `mapping`, the
-    product's own template is recognised, then a shipped mapping that fits exactly; else a mapping is guessed, and the
-    report's status is `confirm-mapping` unless `accept_guess`. `now` is in epoch seconds.
+    `administration` is whose node this is (its country code): rows of others are skipped. Without a
+    `mapping`, the product's own template is recognised, then a shipped mapping that fits exactly; else a
+    mapping is guessed, and the report's status is `confirm-mapping` unless `accept_guess`. `now` is in epoch
+    seconds.
     """
     data = read_bytes(path)
     table = read_table(data, name=path.name, form=mapping.form if mapping else FileForm())
@@ -119,9 +126,9 @@ def run_import(
         table,
         chosen,
         binding,
-        administration,
-        store,
-        report,
+        administration=administration,
+        store=store,
+        report=report,
         now=now,
         dry_run=dry_run,
         source=identity_of(path),
@@ -169,10 +176,10 @@ class _Import:
         table: Table,
         mapping: ImportMapping,
         binding: Binding,
+        *,
         administration: str,
         store: DraftStore,
         report: ImportReport,
-        *,
         now: int,
         dry_run: bool,
         source: str,
@@ -188,6 +195,7 @@ class _Import:
         # A day ahead of UTC is today somewhere.
         self.latest: date = datetime.fromtimestamp(now, UTC).date() + timedelta(days=1)
         self.schema = get_schema(SCHEMA)
+        self.faulty: set[str] = set()
         self.constants: dict[str, Cell] = dict(mapping.constants)
         self.languages = {one.field.name: one.column.language for one in binding.bound if one.column.language}
         self.bound = tuple(one for one in binding.bound if one.field.level != "identity")
@@ -214,12 +222,14 @@ class _Import:
                 progress(position, len(mine))
         if progress:
             progress(len(mine), len(mine))
-        self._ask_about_vanished({reference for (_, reference) in seizures})
+        self._ask_about_vanished({reference for (_, reference) in seizures} | self.faulty)
 
     def _group(self) -> dict[tuple[str, str], list[Row]]:
-        """Rows by identity, in the order of their first row; a row without identity is an error of its own."""
+        """Rows by identity, in the order of their first row.
+
+        A row without identity is an error of its own.
+        """
         seizures: dict[tuple[str, str], list[Row]] = {}
-        faulty: set[str] = set()
         for row in self.table.rows:
             if row.fault:
                 self._error(
@@ -238,8 +248,8 @@ class _Import:
                 continue
             country = self._country(row, reference)
             if country is None:
-                if reference not in faulty:
-                    faulty.add(reference)
+                if reference not in self.faulty:
+                    self.faulty.add(reference)
                     self.report.counts.errors += 1
                 continue
             seizures.setdefault((country, reference), []).append(row)
@@ -295,7 +305,9 @@ class _Import:
             )
         return country
 
-    def _error(self, row: Row, reference: str, column: str, value: str, wrong: str, remedy: str) -> None:
+    def _error(  # noqa: PLR0917 - the columns of the errors file
+        self, row: Row, reference: str, column: str, value: str, wrong: str, remedy: str
+    ) -> None:
         self.report.problems.append(
             Problem(
                 severity="error",
@@ -376,16 +388,19 @@ class _Import:
         return self.languages.get(field, self.mapping.language), self.mapping.written_by
 
     def _ask_about_vanished(self, seen: set[str]) -> None:
-        gone = [reference for reference in self.store.references_from(self.source) if reference not in seen]
+        known = self.store.references_from(self.source)
+        gone = [reference for reference in known if reference not in seen]
         for reference in gone[:MAX_QUESTIONS]:
-            question = "an earlier import of this file had this seizure, and now it is not there: recall it, or keep it?"
+            question = (
+                "an earlier import of this file had it, and now it is not there: recall it, or keep it?"
+            )
             self.report.questions.append(Question(reference=reference, question=question))
         if len(gone) > MAX_QUESTIONS:
             self.report.notes.append(
-                f"{len(gone)} seizures of an earlier import are not in the file; the first {MAX_QUESTIONS} are asked about"
+                f"{len(gone)} seizures of an earlier import are gone: {MAX_QUESTIONS} are asked about"
             )
 
 
 def content_hash(groups: Mapping[str, Any]) -> str:
-    """SHA-256 over the groups in a fixed form, hexadecimal: equal content, equal hash, whatever file it came from."""
+    """Return the SHA-256 of the groups in a fixed form, hexadecimal: equal content, equal hash."""
     return hashlib.sha256(orjson.dumps(groups, option=orjson.OPT_SORT_KEYS)).hexdigest()

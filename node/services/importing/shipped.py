@@ -30,7 +30,7 @@ def shipped_mappings(folder: Path | None = None) -> tuple[ImportMapping, ...]:
 
 
 def fitting(table: Table, mappings: Iterable[ImportMapping]) -> ImportMapping | None:
-    """The one mapping whose columns are exactly those of the file, in any order."""
+    """Return the one mapping whose columns are exactly those of the file, in any order."""
     headers = frozenset(map(fold, table.header))
     fits = [mapping for mapping in mappings if mapping.headers() == headers]
     return fits[0] if len(fits) == 1 else None

@@ -1,7 +1,8 @@
 """What every reader hands on: a header, rows of cells, and the limits they keep to.
 
-A cell keeps the type that its file gave it: text stays text, a number that a workbook stored as a number is a `Decimal`
-and is never read again as text with a guessed decimal sign, a date that a workbook stored as a date is a `date`.
+A cell keeps the type that its file gave it: text stays text, a number that a workbook stored as a number is a
+`Decimal` and is never read again as text with a guessed decimal sign, a date that a workbook stored as a date
+is a `date`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_CELL_CHARACTERS: Final = 32_768
 """The limit of a spreadsheet cell itself; nothing that a person types is longer."""
 
 
-class ImportRefused(Exception):
+class ImportRefused(Exception):  # noqa: N818 - the name is the sentence
     """The file as a whole can not be read. The message names what is wrong and what would be right."""
 
 
@@ -58,11 +59,11 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """The text without control and direction marks, with plain ends; a lone surrogate becomes U+FFFD.
+    r"""Return the text without control and direction marks, with plain ends; a lone surrogate becomes U+FFFD.
 
     Direction marks are dropped because they make two equal references look equal and compare unequal.
 
-    >>> clean_text(" PS-1\\u200f ")
+    >>> clean_text(" PS-1\u200f ")
     'PS-1'
     """
     if text.isascii() and text.isprintable():
@@ -72,7 +73,7 @@ def clean_text(text: str) -> str:
 
 
 def name_columns(cells: tuple[Cell, ...]) -> tuple[str, ...]:
-    """Header cells to unique names: a nameless column is `column 7`, a repeated one gets its number appended."""
+    """Make header cells unique names: a nameless column is `column 7`, a repeated one gets its number."""
     names: list[str] = []
     seen: set[str] = set()
     for position, cell in enumerate(cells, start=1):
@@ -85,7 +86,7 @@ def name_columns(cells: tuple[Cell, ...]) -> tuple[str, ...]:
 
 
 def as_text(cell: Cell) -> str:
-    """The cell as a person would write it.
+    """Return the cell as a person would write it.
 
     >>> as_text(Decimal("12.50")), as_text(True), as_text(("CG", "GA"))
     ('12.50', 'yes', 'CG; GA')
@@ -102,10 +103,10 @@ def as_text(cell: Cell) -> str:
 
 
 def find_header(rows: list[Row], *, header_row: int | None) -> int:
-    """The position in `rows` of the header: the row told, else the first that is as wide as the table.
+    """Return the position in `rows` of the header: the row told, else the first that is as wide as the table.
 
-    Title lines above a table fill one or two cells; the header is the first of the first twenty rows that fills at
-    least half as many cells as the fullest of them, all with text.
+    Title lines above a table fill one or two cells; the header is the first of the first twenty rows that
+    fills at least half as many cells as the fullest of them, all with text.
     """
     if header_row is not None:
         for position, row in enumerate(rows):
@@ -133,7 +134,10 @@ def make_table(
     notes: tuple[str, ...] = (),
     serial_origin: date | None = None,
 ) -> Table:
-    """Split rows into header and body; rows without any content are left out, cells beyond the header are kept."""
+    """Split rows into header and body.
+
+    Rows without any content are left out, cells beyond the header are kept.
+    """
     position = find_header(rows, header_row=header_row)
     width = max(len(row.cells) for row in rows[position:])
     cells = rows[position].cells
@@ -152,7 +156,7 @@ def check_cell(text: str, *, row: int, column: int) -> None:
     """Refuse a file with a cell beyond the limit."""
     if len(text) > MAX_CELL_CHARACTERS:
         raise ImportRefused(
-            f"row {row}, column {column}: a cell of {len(text)} characters; at most {MAX_CELL_CHARACTERS} are read"
+            f"row {row}, column {column}: a cell of {len(text)} characters; at most {MAX_CELL_CHARACTERS} fit"
         )
 
 

@@ -1,7 +1,8 @@
-"""The product's own workbook to fill in: one row a goods line, code lists as drop-downs, a page that explains each column.
+"""The product's own workbook to fill in: a row a goods line, code lists as drop-downs, a page of help.
 
-Drop-downs offer codes and refuse nothing: several codes in one cell, and words that no list has, are read as well.
-Columns where a spreadsheet would spoil what is typed (dates of a month, numbers with leading zeros) are text.
+Drop-downs offer codes and refuse nothing: several codes in one cell, and words that no list has, are read as
+well. Columns where a spreadsheet would spoil what is typed (dates of a month, numbers with leading zeros) are
+text.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ _NOMINAL: Final = PatternFill("solid", fgColor="6B5B00")
 
 
 def write_template(path: Path, *, language: str = "en") -> None:
-    """Write the template whole or not at all. `language` is one of `headers.LANGUAGES`; `OSError` goes to the caller."""
+    """Write the template whole or not at all.
+
+    `language` is one of `headers.LANGUAGES`; `OSError` goes to the caller.
+    """
     if language not in LANGUAGES:
         raise ValueError(f"no template in {language!r}; there is one in {', '.join(LANGUAGES)}")
     book = build_template(language=language)
@@ -52,7 +56,7 @@ def write_template(path: Path, *, language: str = "en") -> None:
 
 
 def build_template(*, language: str = "en") -> openpyxl.Workbook:
-    """The template as a workbook in memory."""
+    """Return the template as a workbook in memory."""
     book = openpyxl.Workbook()
     sheet: Any = book.active
     sheet.title = SHEET

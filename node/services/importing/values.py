@@ -1,7 +1,10 @@
 """Numbers, yes and no, and lists, as people write them; dates are in `dates`.
 
-Every function answers with a value or with None, and never raises: what can not be read is kept as text by the caller.
+Every function answers with a value or with None, and never raises: what can not be read is kept as text by
+the caller.
 """
+
+# ruff: noqa: E501, RUF001, RUF002 - digits and signs in the scripts in which they are written
 
 from __future__ import annotations
 
@@ -91,7 +94,10 @@ _MULTIPLIERS: Final = {
     "milliard": 9, "milliards": 9, "milliarden": 9, "mrd": 9, "млрд": 9, "миллиардов": 9, "مليار": 9,
     "lakh": 5, "lakhs": 5, "crore": 7, "crores": 7, "万": 4, "万元": 4, "亿": 8,
 }  # fmt: skip
-"""Number words to powers of ten. `billion` is left out on purpose: it means 10^9 in one language and 10^12 in the next."""
+"""Number words to powers of ten.
+
+`billion` is left out on purpose: it means 10^9 in one language and 10^12 in the next.
+"""
 
 SYMBOLS: Final = {"€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₦": "NGN",
                   "₱": "PHP", "₫": "VND", "฿": "THB", "zł": "PLN", "R$": "BRL", "HK$": "HKD", "US$": "USD"}  # fmt: skip
@@ -105,6 +111,7 @@ _RANGE_WORD = re.compile(
     r"\s*(?:-|\u2013|\u2014|\u2012|\u2212|\bto\b|\bà\b|\bbis\b|\ba\b|\bal\b|\bдо\b|\band\b|إلى|至|~)\s*"
 )
 _LEAD_WORD = re.compile(r"^(?:between|from|entre|de|von|zwischen|от|между|من|bis zu)\s+")
+_GROUPS = re.compile(r"\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}")
 _ABOUT_PREFIX = re.compile(
     "^(?:"
     + "|".join(re.escape(word) for word in sorted(set(_ABOUT), key=len, reverse=True))
@@ -171,7 +178,7 @@ def parse_bool(cell: Cell) -> bool | None:
 
 
 def decide_decimal(cells: Iterable[Cell]) -> DecimalSign | None:
-    """The decimal sign of a column: what its clear values say, by majority; None when none is clear.
+    """Return the decimal sign of a column: what its clear values say, by majority; None when none is clear.
 
     >>> decide_decimal(["1.234", "1.234,56"]), decide_decimal(["1,234", "12.5"]), decide_decimal(["1,234"])
     (',', '.', None)
@@ -191,7 +198,8 @@ def decide_decimal(cells: Iterable[Cell]) -> DecimalSign | None:
 def parse_number(cell: Cell, *, decimal: DecimalSign | None = None) -> Number | None:
     """Read a number, a range or an approximate number with what stands around it, or None.
 
-    `decimal` is what the column uses. Without it, a lone separator before exactly three digits separates thousands.
+    `decimal` is what the column uses. Without it, a lone separator before exactly three digits separates
+    thousands.
 
     >>> parse_number("1.234,56").n, parse_number("1 234,5").n, parse_number("1,234", decimal=",").n
     ('1234.56', '1234.5', '1.234')
@@ -208,7 +216,7 @@ def parse_number(cell: Cell, *, decimal: DecimalSign | None = None) -> Number | 
 
 
 @lru_cache(maxsize=20_000)
-def _parse_text(text: str, decimal: DecimalSign | None) -> Number | None:
+def _parse_text(text: str, decimal: DecimalSign | None) -> Number | None:  # noqa: C901, PLR0911 - steps in order
     if _PLAIN.fullmatch(text) and _clear_sign(text) != ",":
         whole, dot, rest = text.partition(".")
         if not dot or len(rest) != 3 or whole == "0":  # noqa: PLR2004 - a group of thousands has three digits
@@ -258,7 +266,7 @@ def _parse_text(text: str, decimal: DecimalSign | None) -> Number | None:
 
 
 def normal(number: Decimal) -> str:
-    """A decimal string without exponent and without idle zeros.
+    """Return a decimal string without exponent and without idle zeros.
 
     >>> normal(Decimal("600.00")), normal(Decimal("1E+3"))
     ('600', '1000')
@@ -283,7 +291,7 @@ def _strip_about(text: str) -> tuple[str, bool]:
 
 
 def _take_currency(text: str) -> tuple[str | None, str]:
-    """A currency sign or code at either end, and what is left."""
+    """Return a currency sign or code at either end, and what is left."""
     if match := _TOKEN.match(text) or re.match(r"[A-Z]{3}(?=[\s\d])", text):
         return SYMBOLS.get(match[0], match[0]), text[match.end() :].strip()
     if match := re.search(r"(?:[A-Z]{2}\$|R\$|[€£₹₩₽₺₴₦₱₫฿$¥]|zł|(?<=[\s\d])[A-Z]{3})$", text):
@@ -302,7 +310,7 @@ def _take_multiplier(text: str) -> tuple[int, str]:
 
 
 def _clear_sign(body: str) -> DecimalSign | None:
-    """The decimal sign that this number can only have, or None when both readings are possible or it has none."""
+    """Return the decimal sign that this number can only have; None when it has none or could have both."""
     body = body.rstrip(".,")
     dots, commas = body.count("."), body.count(",")
     if dots and commas:
@@ -321,7 +329,7 @@ def _clear_sign(body: str) -> DecimalSign | None:
 
 
 def _read(body: str, decimal: DecimalSign | None) -> tuple[Decimal | None, bool]:
-    """The number, and whether its lone separator could have been the other."""
+    """Return the number, and whether its lone separator could have been the other."""
     body = body.rstrip(".,")
     clear = _clear_sign(body)
     sign = clear or decimal
@@ -334,11 +342,7 @@ def _read(body: str, decimal: DecimalSign | None) -> tuple[Decimal | None, bool]
         return None, False
     groups = whole.split(thousands)
     # Two digits to a group are Indian (12,34,567); the last group always has three.
-    if len(groups) > 1 and (
-        len(groups[-1]) != 3
-        or not 1 <= len(groups[0]) <= 3
-        or any(len(group) not in (2, 3) for group in groups[1:])
-    ):
+    if len(groups) > 1 and not _GROUPS.fullmatch(thousands.join(groups)):
         return None, False
     try:
         number = Decimal("".join(groups) + ("." + rest if mark else ""))
@@ -350,7 +354,7 @@ def _read(body: str, decimal: DecimalSign | None) -> tuple[Decimal | None, bool]
 
 
 def split_list(cell: Cell, *, separators: Iterable[str]) -> list[str]:
-    """The items of a list cell, in order, without blanks and repeats.
+    """Return the items of a list cell, in order, without blanks and repeats.
 
     >>> split_list("CG; GA;CG", separators=[";"])
     ['CG', 'GA']

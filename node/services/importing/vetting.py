@@ -1,7 +1,8 @@
 """The schema's own check of what was assembled, told in the terms of the file.
 
-The schema refuses some things outright (an address that is no web address, a text that is too long). In an import nothing
-but identity refuses a seizure: what the schema refuses is taken out of its place and kept as written, with a warning.
+The schema refuses some things outright (an address that is no web address, a text that is too long). In an
+import nothing but identity refuses a seizure: what the schema refuses is taken out of its place and kept as
+written, with a warning.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from node.services.importing.report import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from federation.records import Fault, Schema
@@ -38,9 +39,10 @@ def vet(
     latest: date,
     known: Sequence[Problem],
 ) -> tuple[Groups, list[Problem]]:
-    """The groups without what the schema refuses, and what there is to say about them.
+    """Return the groups without what the schema refuses, and what there is to say about them.
 
-    `latest` is the last day that can lie in the past; `known` are problems already told, which are not told again.
+    `latest` is the last day that can lie in the past; `known` are problems already told, which are not told
+    again.
     """
     told = {one.value for one in known}
     problems: list[Problem] = []
@@ -59,66 +61,53 @@ def vet(
             if _take_out(groups, fault.path):
                 problems.append(_problem(fault, groups, readings, reference))
         report = schema.validate(schema.prepare(groups))
-    for fault in report.warnings:
-        if str(fault.value) not in told:
-            problems.append(_problem(fault, groups, readings, reference))
+    problems.extend(
+        _problem(fault, groups, readings, reference)
+        for fault in report.warnings
+        if str(fault.value) not in told
+    )
+    problems.extend(_future_dates(groups, readings[0], reference, latest))
+    return groups, problems
+
+
+def _future_dates(groups: Groups, reading: Reading, reference: str, latest: date) -> Iterator[Problem]:
     for when in groups.get("case", {}).get("dates", []):
         if when["on"] > latest.isoformat()[: len(when["on"])]:
-            row = readings[0]
-            column = row.headers.get(f"{when['kind']}_on", when["kind"])
-            problems.append(
-                _tell(
-                    row.row,
-                    reference,
-                    column,
-                    when["on"],
-                    "a day that has not come yet",
-                    "the day on which it happened",
-                )
+            yield Problem(
+                severity="warning",
+                row=reading.row,
+                reference=reference,
+                column=reading.headers.get(f"{when['kind']}_on", when["kind"]),
+                value=when["on"],
+                wrong="a day that has not come yet",
+                remedy="the day on which it happened",
             )
-    return groups, problems
 
 
 def _problem(
     fault: Fault, groups: Groups, readings: Sequence[Reading], reference: str, *, severity: str = "warning"
 ) -> Problem:
     value = fault.value if isinstance(fault.value, str) else "" if fault.value is None else str(fault.value)
-    row = _row_of(fault.path, groups, readings)
-    return _tell(row, reference, fault.path, value, fault.wrong, fault.remedy, severity=severity)
-
-
-def _tell(
-    row: int, reference: str, column: str, value: str, wrong: str, remedy: str, *, severity: str = "warning"
-) -> Problem:
     return Problem(
         severity="error" if severity == "error" else "warning",
-        row=row,
+        row=_row_of(fault.path, groups, readings),
         reference=reference,
-        column=column,
+        column=fault.path,
         value=value,
-        wrong=wrong,
-        remedy=remedy,
+        wrong=fault.wrong,
+        remedy=fault.remedy,
     )
 
 
 def _row_of(path: str, groups: Groups, readings: Sequence[Reading]) -> int:
-    """The row of the line that a path speaks of; the seizure's first row for all else."""
+    """Return the row of the line that a path speaks of; the seizure's first row for all else."""
     steps = _steps(path)
     lines = [entry.get("line") for entry in groups.get("goods", [])]
-    if (
-        len(steps) > 1
-        and isinstance(steps[1], int)
-        and isinstance(entries := groups.get(str(steps[0])), list)
-    ):
-        if (
-            steps[1] < len(entries)
-            and isinstance(entry := entries[steps[1]], dict)
-            and entry.get("line") in lines
-        ):
-            position = lines.index(entry["line"])
-            if position < len(readings):
-                return readings[position].row
-    return readings[0].row
+    try:
+        line = groups[str(steps[0])][steps[1]]["line"]
+        return readings[lines.index(line)].row
+    except (KeyError, IndexError, TypeError, ValueError):
+        return readings[0].row
 
 
 def _steps(path: str) -> list[str | int]:

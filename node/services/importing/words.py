@@ -1,13 +1,17 @@
 """Which code a piece of text means, also when it is written in another language than English.
 
-The code lists (`federation.records.codes`) know codes, English labels and synonyms. Here stand country names in seven
-more languages, from the translations that come with `pycountry`, and the everyday customs words of these languages.
-A text that is still unknown stays text: nothing is guessed by likeness, since Niger is like Nigeria.
+The code lists (`federation.records.codes`) know codes, English labels and synonyms. Here stand country names
+in seven more languages, from the translations that come with `pycountry`, and the everyday customs words of
+these languages. A text that is still unknown stays text: nothing is guessed by likeness, since Niger is like
+Nigeria.
 """
+
+# ruff: noqa: E501, RUF001 - a table of words in eight scripts, one code a line
 
 from __future__ import annotations
 
 import gettext
+import re
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +22,41 @@ from node.services.importing.values import fold
 
 _LOCALES: Final = ("fr", "es", "de", "pt", "ar", "ru", "zh_CN")
 
+_ARABIC_MARKS: Final = re.compile("[\u064b-\u065f\u0670\u0640]")
+_ARABIC_FORMS: Final = str.maketrans(
+    {"\u0623": "\u0627", "\u0625": "\u0627", "\u0622": "\u0627", "\u0649": "\u064a", "\u0629": "\u0647"}
+)
+
 _WORDS: Final = {
+    # Short names that the library's translations lack, or have for another country: they win over those.
+    "country": {
+        "RU": "russie|rusia|russland|rússia|روسيا|россия|рф",
+        "US": "états-unis d'amérique|etats-unis|estados unidos de américa|eeuu|ee.uu.|usa|eua|أمريكا|الولايات المتحدة الأمريكية|сша|美国",
+        "GB": "grande-bretagne|angleterre|gran bretaña|inglaterra|großbritannien|england|grã-bretanha|بريطانيا|великобритания|англия|英国",
+        "AE": "eau|eau émirats|eau (émirats)|emiratos|vae|emirate|الإمارات|الامارات العربية|оаэ|эмираты|阿联酋",
+        "SA": "السعودية|المملكة العربية السعودية",
+        "KR": "corée|coreia|كوريا الجنوبية|корея|韩国",
+        "KP": "كوريا الشمالية",
+        "TW": "تايوان|тайвань|台湾|中国台湾",
+        "VN": "viet nam|فيتنام",
+        "VE": "فنزويلا",
+        "SY": "سوريا|сирия",
+        "LY": "ليبيا|ливия",
+        "IR": "إيران",
+        "LA": "لاوس",
+        "MD": "مولدوفا",
+        "MV": "المالديف|мальдивы",
+        "CZ": "tchéquie|república checa|tschechien|чехия",
+        "NL": "pays-bas|hollande|holanda|países bajos|niederlande|هولندا|голландия",
+        "HK": "香港特别行政区|гонконг",
+        "MO": "澳门|macao",
+        "BY": "белоруссия|biélorussie|bielorrusia|weißrussland|روسيا البيضاء",
+        "CD": "rdc|rd congo|congo-kinshasa|kongo-kinshasa|الكونغو الديمقراطية",
+        "CG": "congo-brazzaville|الكونغو برازافيل",
+        "CI": "كوت ديفوار",
+        "XK": "kosovo|kosovë|كوسوفو|косово|科索沃",
+        "EU": "union européenne|unión europea|europäische union|união europeia|الاتحاد الأوروبي|европейский союз|ес|欧盟",
+    },
     "procedure": {
         "import": "importación|importacion|einfuhr|importação|importacao|استيراد|импорт|ввоз|进口|importazione|import",
         "export": "exportación|exportacion|ausfuhr|exportação|exportacao|تصدير|экспорт|вывоз|出口|esportazione",
@@ -31,7 +69,7 @@ _WORDS: Final = {
         "internet_order": "commande internet|commande en ligne|pedido por internet|internetbestellung|encomenda pela internet|طلب عبر الإنترنت|интернет-заказ|网购",
     },
     "conveyance": {
-        "sea": "mer|maritime|navire|mar|marítimo|maritimo|buque|seeverkehr|schiff|see|navio|بحر|بحري|بحرا|морской|море|судно|海运|海上",
+        "sea": "mer|maritime|navire|mar|marítimo|maritimo|buque|seeverkehr|schiff|see|navio|بحر|بحري|بحرا|морской|море|по морю|морем|судно|海运|海上",
         "air": "avion|aérien|aerien|aéreo|aereo|avión|luft|flugzeug|luftverkehr|avião|جو|جوي|جوا|воздушный|авиа|самолет|空运|航空",
         "road": "route|routier|camion|carretera|camión|terrestre|straße|strasse|lkw|estrada|rodoviário|caminhão|بر|بري|برا|автомобильный|автотранспорт|авто|公路|陆运",
         "rail": "ferroviaire|ferrocarril|tren|schiene|bahn|ferroviário|سكة حديد|قطار|железнодорожный|ж/д|铁路",
@@ -100,23 +138,27 @@ _WORDS: Final = {
 
 @lru_cache(maxsize=20_000)
 def match(list_name: str, text: str) -> str | None:
-    """The code of the list that the text means, or None."""
+    """Return the code of the list that the text means, or None."""
     text = unicodedata.normalize("NFC", text)
-    return codes.match(list_name, text) or _local(list_name).get(fold(text).rstrip("."))
+    return codes.match(list_name, text) or _local(list_name).get(_plain(text))
+
+
+def _plain(text: str) -> str:
+    """Return a word for comparing: lower case, Arabic without vowel signs, one form of alef, yeh and heh."""
+    word = fold(text).rstrip(".")
+    return word if word.isascii() else _ARABIC_MARKS.sub("", word).translate(_ARABIC_FORMS)
 
 
 @lru_cache(maxsize=64)
 def _local(list_name: str) -> dict[str, str]:
-    if list_name == "country":
-        return _countries()
-    return {
-        fold(word).rstrip("."): code
-        for code, words in _WORDS.get(list_name, {}).items()
-        for word in words.split("|")
+    typed = {
+        _plain(word): code for code, words in _WORDS.get(list_name, {}).items() for word in words.split("|")
     }
+    return {**_countries(), **typed} if list_name == "country" else typed
 
 
 def _countries() -> dict[str, str]:
+    """Names of countries in other languages; a name that two countries share means neither."""
     # Read at the first foreign name and not at every start: the library's data is a few megabytes.
     import pycountry  # noqa: PLC0415
 
@@ -130,7 +172,7 @@ def _countries() -> dict[str, str]:
             translate = gettext.GNUTranslations(stream).gettext
         for country in pycountry.countries:
             for name in {country.name, getattr(country, "common_name", country.name)}:
-                word = fold(translate(name))
+                word = _plain(translate(name))
                 if found.setdefault(word, country.alpha_2) != country.alpha_2:
                     doubtful.add(word)
     return {word: code for word, code in found.items() if word not in doubtful}

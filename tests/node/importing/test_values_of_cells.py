@@ -1,3 +1,4 @@
+# ruff: noqa: E501, RUF001 - digits and months in the scripts in which they are written
 from __future__ import annotations
 
 from datetime import date

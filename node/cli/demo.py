@@ -1,0 +1,85 @@
+"""`tidewaiter demo`: four nodes on this machine, as separate processes, exchanging the sample seizures.
+
+Everything is done with the product's own commands, as a user would. Nothing here is a feature of its own: what the
+demonstration shows, `import`, `release`, `alert`, `policy explain`, `search` and the servers do by themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from node.cli.demo_checks import Check, tampered_page_is_refused, what_left_is_what_was_granted
+from node.cli.demo_federation import PLAYERS, Demonstration
+from node.cli.demo_tables import explanation, holdings, matrix
+
+LIMIT_SECONDS = 100.0
+"""How long the exchange may take before the demonstration says that it failed."""
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End by itself; exit status 0 only if every check held.")] = False,
+    folder: Annotated[Path | None, typer.Option("--dir", help="Where to keep the homes (default: a temporary folder).")] = None,
+) -> None:
+    """Four nodes on this machine: import, release, exchange, find. Stays up until Ctrl-C."""
+    console = Console(stderr=False, width=None if Console().is_terminal else 160)
+    began = time.monotonic()
+    # SIGTERM ends the demonstration as Ctrl-C does: its servers are its own children and must not outlive it.
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    with tempfile.TemporaryDirectory(prefix="tidewaiter-demo-") as temporary:
+        show = Demonstration(folder or Path(temporary), console)
+        try:
+            held = _run(show, console, began)
+            if once:
+                raise typer.Exit(0 if held else 1)
+            console.print("\n[bold]The federation stays up. Ctrl-C ends it.[/bold]")
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            console.print("\nending the four nodes")
+        finally:
+            show.stop()
+
+
+def _run(show: Demonstration, console: Console, began: float) -> bool:
+    console.rule("[bold]Tidewaiter demonstration: four nodes, four policies, one signed record each seizure")
+    show.found()
+    show.start()
+    show.fill()
+    show.publish()
+    complete = show.wait_for_receipts(LIMIT_SECONDS)
+    seconds = time.monotonic() - began
+    totals = show.totals()
+
+    console.print(matrix(show))
+    console.print(holdings(show))
+    explanation(show, console)
+    checks = [
+        Check("every feed is confirmed by its recipient's receipt to its last entry", complete, f"{totals['receipts']} receipts"),
+        Check(
+            "every entry that was given has arrived",
+            totals["entries"] == totals["received"] and totals["entries"] > 0,
+            f"{totals['entries']} given, {totals['received']} held or found good",
+        ),
+        Check("nothing is in quarantine", totals["quarantined"] == 0, f"{totals['quarantined']} entries"),
+        what_left_is_what_was_granted(show),
+        tampered_page_is_refused(show),
+        *show.searches(),
+    ]
+    console.rule("[bold]Checks")
+    for check in checks:
+        console.print(f"  [{'green' if check.held else 'red'}]{'held  ' if check.held else 'FAILED'}[/] {check.sentence} ({check.detail})")
+    console.rule("[bold]Addresses")
+    for player in PLAYERS:
+        console.print(f"  {player.id:<8} {show.url(player.id)}   home {show.home(player.id)}")
+    line = {"nodes": len(PLAYERS), **totals, "seconds": round(seconds, 1)}
+    print(json.dumps(line, separators=(",", ":")), flush=True)
+    return all(check.held for check in checks)

@@ -1,0 +1,247 @@
+"""The federation of the demonstration: who plays, where they live, and the commands that each of them gives."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from rich.console import Console
+
+from node.app import Home, open_home
+from node.cli.demo_checks import Check
+from node.settings import config_folder
+from node.storage import feeds, quarantine
+from node.storage.tables import draft
+
+START_SECONDS: Final = 30.0
+COMMAND_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Player:
+    """One node of the demonstration."""
+
+    id: str
+    name: str
+    kind: str
+    region: str
+    policy: str
+    says: str
+    """Its policy in one sentence."""
+
+
+PLAYERS: Final = (
+    Player(id="GB", name="United Kingdom", kind="administration", region="EUR", policy="region-goods.toml",
+           says="goods and routes with its region; what endangers health with everybody"),
+    Player(id="FR", name="France", kind="administration", region="EUR", policy="route-partners.toml",
+           says="everything but nominal groups with the countries on the route"),
+    Player(id="HK", name="Hong Kong, China", kind="administration", region="AP", policy="hit-only.toml",
+           says="with most members only that something is held"),
+    Player(id="RILO-WE", name="RILO Western Europe", kind="rilo", region="EUR", policy="rilo.toml",
+           says="the regional office: receives the non-nominal form from everybody"),
+)  # fmt: skip
+ADMINISTRATIONS: Final = tuple(player for player in PLAYERS if player.kind == "administration")
+AUTHORITY: Final = "RILO-WE"
+
+
+class CommandFailed(Exception):  # noqa: N818 - the name is the sentence
+    """A command of the product ended with an error; the message has what it said."""
+
+
+@dataclass(slots=True)
+class Demonstration:
+    """Homes, server processes and commands."""
+
+    folder: Path
+    console: Console
+    _ports: dict[str, int] = field(default_factory=dict)
+    _servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _homes: dict[str, Home] = field(default_factory=dict)
+    released: int = 0
+    imported: int = 0
+    alerts: dict[str, str] = field(default_factory=dict)
+
+    def home(self, node: str) -> Path:
+        """The folder of a node."""
+        return self.folder / node.lower()
+
+    def url(self, node: str) -> str:
+        """The address of a node."""
+        return f"http://127.0.0.1:{self._ports[node]}"
+
+    def opened(self, node: str) -> Home:
+        """The parts of a node, for reading what it holds."""
+        if node not in self._homes:
+            self._homes[node] = open_home(self.home(node))
+        return self._homes[node]
+
+    def command(self, node: str, *words: str) -> str:
+        """Give a command as this node's officer would, and return what it prints."""
+        line = [sys.executable, "-m", "node", "--home", str(self.home(node)), *words]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)  # noqa: S603 - our own command
+        if done.returncode:
+            raise CommandFailed(f"tidewaiter {' '.join(words)} (as {node}): {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+    def found(self) -> None:
+        """Make the homes and the directory; everybody joins by the root's fingerprint."""
+        self.console.print("making four homes, a development directory and its keys")
+        for player in PLAYERS:
+            self._ports[player.id] = _free_port()
+            words = ["init", "--node", player.id, "--name", player.name, "--kind", player.kind, "--region", player.region]
+            words += ["--listen", f"127.0.0.1:{self._ports[player.id]}", "--url", self.url(player.id)]
+            self.command(player.id, *words)
+        self.command(AUTHORITY, "directory", "init", "--fed", "demonstration")
+        for player in PLAYERS:
+            card = self.home(player.id) / "card.json"
+            card.write_text(self.command(player.id, "node", "card"), "utf-8")
+            self.command(AUTHORITY, "directory", "add", str(card))
+        self.command(AUTHORITY, "directory", "publish")
+
+    def start(self) -> None:
+        """Start the four servers; the three administrations join through the fourth's address."""
+        self.console.print("starting four nodes, each a process of its own with its own SQLite database")
+        self._serve(AUTHORITY)
+        fingerprint = _fingerprint(self.home(AUTHORITY))
+        for player in PLAYERS:
+            if player.id != AUTHORITY:
+                self.command(player.id, "join", self.url(AUTHORITY), "--root", fingerprint, "--yes")
+                self._serve(player.id)
+        for player in PLAYERS:
+            self._wait_ready(player.id)
+
+    def _serve(self, node: str) -> None:
+        log = (self.home(node) / "server.log").open("wb")
+        line = [sys.executable, "-m", "node", "--home", str(self.home(node)), "serve"]
+        self._servers.append(subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT))  # noqa: S603 - our own command
+        log.close()
+        self._wait_ready(node, live=True)
+
+    def _wait_ready(self, node: str, *, live: bool = False) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                path = "/health/live" if live else "/health/ready"
+                if httpx.get(self.url(node) + path, trust_env=False).is_success:
+                    return
+            time.sleep(0.05)
+        raise CommandFailed(f"the server of {node} is not ready; see {self.home(node) / 'server.log'}")
+
+    def fill(self) -> None:
+        """Everybody activates its policy; the administrations import and release their published seizures."""
+        for player in PLAYERS:
+            policy = self.home(player.id) / "policy.toml"
+            text = (config_folder() / "policies" / player.policy).read_text("utf-8")
+            # The samples stand for any administration; here they get the name of this one.
+            policy.write_text(text.replace("RILO-XX", player.id).replace('"XX"', f'"{player.id}"'), "utf-8")
+            self.command(player.id, "policy", "activate", str(policy), "--by", f"second officer of {player.id}")
+            self.console.print(f"  {player.id:<8} policy {player.policy:<20} {player.says}")
+        sample = self.folder / "published-ipr-seizures.csv"
+        sample.write_bytes((config_folder() / "samples" / "published-ipr-seizures.csv").read_bytes())
+        mapping = config_folder() / "mappings" / "published-seizures.toml"
+        for player in ADMINISTRATIONS:
+            counts = json.loads(
+                self.command(player.id, "import", str(sample), "--mapping", str(mapping), "--json").splitlines()[-1]
+            )
+            self.imported += counts["imported"]
+            self.console.print(
+                f"  {player.id:<8} imported {counts['imported']} of {counts['records']} published seizures"
+                f" ({counts['skipped']} are other administrations', {counts['warnings']} warnings)"
+            )
+
+    def publish(self) -> None:
+        """Release everything; then each contact point publishes an alert drawn from one of its seizures."""
+        for player in ADMINISTRATIONS:
+            self.command(player.id, "release", "--all", "--by", f"contact point of {player.id}")
+            seizure = self._first_reference(player.id)
+            drawn = json.loads(self.command(player.id, "alert", "new", "--from", seizure, "--json"))
+            self.alerts[player.id] = drawn["reference"]
+            self.command(player.id, "alert", "publish", drawn["reference"], "--by", f"contact point of {player.id}")
+        self.released = sum(self._released(player.id) for player in ADMINISTRATIONS)
+
+    def _first_reference(self, node: str) -> str:
+        with self.opened(node).database.read() as connection:
+            rows = connection.execute(draft.select().where(draft.c.kind == "seizure").order_by(draft.c.id))
+            # The alert is worth most where somebody may be harmed, or else where the route is told.
+            found = list(rows)
+        dangerous = [row.reference for row in found if '"health_safety":true' in row.groups]
+        return str((dangerous or [row.reference for row in found])[0])
+
+    def _released(self, node: str) -> int:
+        with self.opened(node).database.read() as connection:
+            return len(list(connection.execute(draft.select().where(draft.c.state == "released"))))
+
+    def wait_for_receipts(self, limit: float) -> bool:
+        """Wait until every feed is confirmed to its last entry."""
+        self.console.print("waiting until every feed has its receipt")
+        deadline = time.monotonic() + limit
+        while time.monotonic() < deadline:
+            if all(row.receipt_size == row.size for player in PLAYERS for row in self.out_feeds(player.id)):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def out_feeds(self, node: str) -> list[Any]:
+        """The feeds that a node has given."""
+        with self.opened(node).database.read() as connection:
+            return list(feeds.out_feeds(connection))
+
+    def totals(self) -> dict[str, int]:
+        """What the last line tells."""
+        entries = receipts = received = held = 0
+        for player in PLAYERS:
+            for row in self.out_feeds(player.id):
+                entries += row.size
+                receipts += row.receipt is not None
+            with self.opened(player.id).database.read() as connection:
+                received += sum(row.size for row in feeds.in_feeds(connection))
+                held += len(quarantine.listing(connection))
+        return {
+            "imported": self.imported, "released": self.released, "entries": entries, "received": received - held,
+            "quarantined": held, "receipts": receipts,
+        }  # fmt: skip
+
+    def searches(self) -> list[Check]:
+        """An officer of each peer looks for what the others shared, with the product's own search."""
+        checks = []
+        for node, words in (("FR", ["--node", "GB"]), ("GB", ["--kind", "alert"]), ("RILO-WE", ["--kind", "seizure"])):
+            answer = json.loads(self.command(node, "search", *words, "--purpose", "customs-enforcement", "--json"))
+            hits = answer["hits"] if isinstance(answer, dict) else answer
+            detail = f"{len(hits)} hits, first: {hits[0]['title']}" if hits else "no hit"
+            checks.append(Check(f"an officer of {node} finds {' '.join(words)}", bool(hits), detail))
+        return checks
+
+    def stop(self) -> None:
+        """End the servers that were started here."""
+        for home in self._homes.values():
+            home.database.close()
+        for server in self._servers:
+            if server.poll() is None:
+                server.terminate()
+        for server in self._servers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(10)
+            if server.poll() is None:
+                server.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _fingerprint(home: Path) -> str:
+    """The fingerprint that the authority's people would read out over the telephone."""
+    from node.services.authority import root_fingerprint
+
+    return re.sub(r"\s", "", root_fingerprint(home / "authority"))
