@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-COUNTRIES: Final = "CN HK TR AE VN IN TH MY SG BD PK GB FR DE IT ES PL RO NL BE US MX BR CO ZA KE TZ UG NG SN EG MA".split()
+COUNTRIES: Final = (
+    "CN HK TR AE VN IN TH MY SG BD PK GB FR DE IT ES PL RO NL BE US MX BR CO ZA KE TZ UG NG SN EG MA".split()
+)
 CATEGORIES: Final = (
     "footwear clothing watches toiletries_cosmetics mobile_phones pharmaceuticals games_and_toys electronic_appliances "
     "accessories tobacco alcohol foodstuff computers textiles transportation_parts phonographic other"
@@ -14,7 +16,19 @@ BRANDS: Final = (
     "Nordwind Marlow Azteca Falcon Ridgeway Solaris Kestrel Orion Peak Lumen Vento Castellan Harbour Juniper Zephyr Atlas "
     "Corvus Delta Ember Fjord Garnet Halcyon Indigo Jasper Krypton Lyra Meridian Nimbus Opal Pavo Quasar Rigel"
 ).split()
-HS: Final = ["640411", "640299", "851713", "847130", "300490", "330300", "910211", "611020", "620462", "420221", "950300"]
+HS: Final = [
+    "640411",
+    "640299",
+    "851713",
+    "847130",
+    "300490",
+    "330300",
+    "910211",
+    "611020",
+    "620462",
+    "420221",
+    "950300",
+]
 WORDS: Final = (
     "concealed behind false wall container pallets shipment declared undervalued invoice driver parcel detected scanner "
     "inspection risk profile cartons boxes bottles tablets cigarettes sticks handbags watches spare parts mixed load "
@@ -56,7 +70,7 @@ def seizure(number: int, administration: str) -> dict[str, Any]:
         },
         "goods": [
             {
-                "line": line, "wco": [skew(rng, CATEGORIES)], "description": text(8),
+                "line": line, "wco": [skew(rng, CATEGORIES)], "description": text(6),
                 "hs": {"scheme": "HS", "edition": "2022", "code": skew(rng, HS)}, "health_safety": rng.random() < 0.3,
             }
             for line in lines
@@ -67,6 +81,6 @@ def seizure(number: int, administration: str) -> dict[str, Any]:
             for line in lines
         ],
         "right": [{"line": line, "brands": [skew(rng, BRANDS, 3.0)], "types": ["trademark"]} for line in lines],
-        "method": {"description": text(30)},
+        "method": {"description": text(16)},
         "assessment": {"procedures": [{"line": lines[0], "outcome": "detained", "on": day}], "source_grade": "A", "information": 2},
     }  # fmt: skip

@@ -1,13 +1,19 @@
-"""Two or more real nodes for measuring: homes, a directory, policies, server processes on loopback."""
+"""Two or more real nodes for measuring: homes, a directory, a policy that shares, server processes on loopback.
+
+Everything is what an operator would run: homes made by `init`, a directory published by an authority, servers started
+with `python -m node --home DIR serve`. Only the drafts are put straight into the database, and only what is to be
+observed from outside (how far a feed is, what a process weighs) is read from the databases and from /proc.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +21,13 @@ import httpx
 import psutil
 
 from bench.data import seizure
+from crypto.signer import FileSigner
+from federation.nodecard import make_card
 from federation.trust import folder_fetch
 from node.app import Home, open_home
-from node.services import authority, founding
+from node.services import authority, founding, indexing
 from node.settings import Settings
-from node.storage import drafts, feeds, policies
+from node.storage import drafts, feeds, policies, quarantine, records
 
 POLICY = """
 country = "{id}"
@@ -34,10 +42,16 @@ parties = [{parties}]
 id = "everything-but-names"
 effect = "grant"
 mode = "replicate"
-groups = ["non-nominal"]
+groups = ["case", "place", "control", "transport", "cargo_ids", "route", "goods", "quantity", "value", "right", "method", "assessment"]
 legal = ["MAA"]
 """
-START_SECONDS = 30.0
+COMMAND = (sys.executable, "-m", "node")
+START_SECONDS = 60.0
+DRAFTS_AT_ONCE = 1_000
+
+
+class BenchFailed(Exception):  # noqa: N818 - the name is the sentence
+    """What was to be measured did not happen; a figure for it would be wrong."""
 
 
 def free_port() -> int:
@@ -49,130 +63,199 @@ def free_port() -> int:
 
 @dataclass
 class Federation:
-    """Homes of nodes that have joined one directory. `urls` are what peers use (a proxy's address, perhaps)."""
+    """Homes of nodes that have joined one directory."""
 
     folder: Path
     homes: dict[str, Home] = field(default_factory=dict)
-    listen: dict[str, int] = field(default_factory=dict)
+    ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, psutil.Popen] = field(default_factory=dict)
+    peaks: dict[str, dict[int, int]] = field(default_factory=dict)
 
     @classmethod
     def found(
-        cls, folder: Path, ids: Sequence[str], *, databases: dict[str, str] | None = None, urls: dict[str, str] | None = None,
-        listeners: Sequence[str] | None = None, poll: float = 60.0,
-    ) -> Federation:  # fmt: skip
-        """Make homes for `ids`; only `listeners` (default: all) have an address in the directory."""
+        cls,
+        folder: Path,
+        ids: Sequence[str],
+        *,
+        only_listed: Sequence[str] = (),
+        databases: Mapping[str, str] | None = None,
+        ports: Mapping[str, int] | None = None,
+        urls: Mapping[str, str] | None = None,
+        poll: float = 60.0,
+    ) -> Federation:
+        """Make homes for `ids`; `only_listed` are members with keys and without home, server and address.
+
+        `urls` are the addresses that peers use, where they are not those that the nodes listen on (`ports`).
+        """
         now = int(time.time())
         federation = cls(folder)
-        fingerprint = authority.init(folder / "authority", fed="bench", now=now, regions=["ESA"])
+        office = folder / "authority"
+        fingerprint = authority.init(office, fed="bench", now=now, regions=["ESA"])
         for name in ids:
-            port = free_port()
-            federation.listen[name] = port
-            url = (urls or {}).get(name, f"http://127.0.0.1:{port}")
-            if listeners is not None and name not in listeners:
-                url = ""
+            port = federation.ports[name] = (ports or {}).get(name) or free_port()
             settings = Settings(
-                home=folder / name, id=name, name=name, country=name, region="ESA", url=url,
-                listen=f"127.0.0.1:{port}", database=(databases or {}).get(name, "sqlite:///node.db"), poll_seconds=poll,
+                home=folder / name,
+                id=name,
+                name=name,
+                country=name,
+                region="ESA",
+                url=(urls or {}).get(name, f"http://127.0.0.1:{port}"),
+                listen=f"127.0.0.1:{port}",
+                database=(databases or {}).get(name, "sqlite:///node.db"),
+                poll_seconds=poll,
                 log_level="warning",
-            )  # fmt: skip
+            )
             founding.init(settings)
-            home = open_home(folder / name)
-            federation.homes[name] = home
-            authority.add(folder / "authority", founding.card(settings, home.signer, now=now), roles=["member"])
-        authority.publish(folder / "authority", now=now)
-        repository = folder / "authority" / "repository"
-        root = (repository / "metadata" / "1.root.json").read_bytes()
-        parties = ", ".join(f'"{name}"' for name in ids)
+            home = federation.homes[name] = open_home(folder / name)
+            authority.add(office, founding.card(settings, home.signer, now=now), roles=["member"])
+        for name in only_listed:
+            signers = {use: FileSigner.generate() for use in founding.USES}
+            card = make_card(
+                node=name, name=name, kind="administration", country=name, region="ESA", endpoints=[],
+                signers=signers, now=now,
+            )  # fmt: skip
+            authority.add(office, card, roles=["member"])
+        authority.publish(office, now=now)
+        root = (office / "repository" / "metadata" / "1.root.json").read_bytes()
+        parties = ", ".join(f'"{name}"' for name in [*ids, *only_listed])
         for name, home in federation.homes.items():
             home.membership.mirror.first_trust(root, fingerprint)
-            home.membership.mirror.refresh(folder_fetch(repository), now=now)
+            home.membership.mirror.refresh(folder_fetch(office / "repository"), now=now)
             body = POLICY.format(id=name, parties=parties)
             with home.database.write() as connection:
-                policies.activate(connection, version=1, body=body, author="bench", by="bench too", now=now)
+                policies.activate(
+                    connection, version=1, body=body, author="bench", by="bench too", now=now
+                )
         return federation
 
     def draft(self, name: str, count: int) -> list[int]:
-        """Put synthetic seizures into a node's drafts."""
+        """Put synthetic seizures into a node's drafts and return their row ids."""
         home, now = self.homes[name], int(time.time())
-        new = (
-            drafts.NewDraft(
-                kind="seizure", administration=name, reference=f"SZ-{number:08d}", groups=seizure(number, name),
-                content_hash=f"{number:043d}",
-            )
-            for number in range(count)
-        )  # fmt: skip
-        with home.database.write() as connection:
-            drafts.put(connection, new, now=now)
+        for start in range(0, count, DRAFTS_AT_ONCE):
+            new = [
+                drafts.NewDraft(
+                    kind="seizure",
+                    administration=name,
+                    reference=f"SZ-{number:08d}",
+                    groups=seizure(number, name),
+                    content_hash=f"{number:043d}",
+                )
+                for number in range(start, min(count, start + DRAFTS_AT_ONCE))
+            ]
+            with home.database.write() as connection:
+                drafts.put(connection, new, now=now)
         with home.database.read() as connection:
             return drafts.waiting(connection)
 
-    def release(self, name: str, ids: list[int]) -> float:
-        """Release drafts, and how many seconds it took."""
+    def release(self, name: str, ids: Sequence[int]) -> None:
+        """Release drafts as the command line does."""
         home = self.homes[name]
-        publisher = home.publisher()
-        began = time.perf_counter()
-        for report in publisher.release(home.database, ids, by="bench", second=None, now=int(time.time())):
+        now = int(time.time())
+        for report in home.publisher().release(home.database, ids, by="bench", second=None, now=now):
             if report.refused:
-                raise SystemExit(f"a synthetic record was refused: {report.refused[0]}")
-        return time.perf_counter() - began
+                raise BenchFailed(f"a synthetic record was refused: {report.refused[0]}")
 
     def start(self, name: str) -> None:
         """Start a node's server process and wait until it answers."""
-        command = [sys.executable, "-m", "node", "--home", str(self.folder / name), "serve"]
-        self.processes[name] = psutil.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        command = [*COMMAND, "--home", str(self.folder / name), "serve"]
+        with (self.folder / f"{name}.log").open("ab") as output:
+            process = psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        self.processes[name] = process
+        self.peaks[name] = {}
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"http://127.0.0.1:{self.listen[name]}/health/live", trust_env=False).status_code == 200:
+                if httpx.get(f"{self.address(name)}/health/live", trust_env=False).is_success:
                     return
-            if self.processes[name].poll() is not None:
-                raise SystemExit(f"the server of {name} ended with status {self.processes[name].returncode}")
-            time.sleep(0.02)
-        raise SystemExit(f"the server of {name} does not answer")
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+        told = (self.folder / f"{name}.log").read_text(errors="replace")[-2_000:]
+        raise BenchFailed(f"the server of {name} does not answer; it said:\n{told}")
 
-    def received(self, name: str, sender: str, lane: str = "bulk") -> int:
-        """How far a node has a peer's lane."""
+    def address(self, name: str) -> str:
+        """Where a node listens."""
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def pause(self, name: str) -> None:
+        """Stop a server in its tracks: connections to it are made and wait."""
+        self.processes[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a paused server go on."""
+        self.processes[name].send_signal(signal.SIGCONT)
+
+    def received(self, name: str, sender: str) -> int:
+        """How much of a peer's bulk lane a node has stored."""
         with self.homes[name].database.read() as connection:
-            row = feeds.in_feed(connection, sender, "urgent" if lane == "urgent" else "bulk")
+            row = feeds.in_feed(connection, sender, "bulk")
+        return 0 if row is None else row.size
+
+    def offered(self, name: str, recipient: str) -> int:
+        """How long a node's bulk lane to a peer is."""
+        with self.homes[name].database.read() as connection:
+            row = feeds.out_feed(connection, recipient, "bulk")
         return 0 if row is None else row.size
 
     def confirmed(self, name: str, recipient: str) -> int:
-        """How much of a node's bulk lane to a peer is confirmed by receipt."""
+        """How much of a node's bulk lane to a peer is confirmed by the peer's receipt."""
         with self.homes[name].database.read() as connection:
             row = feeds.out_feed(connection, recipient, "bulk")
         return 0 if row is None else row.receipt_size
 
-    def peak_rss_mb(self, name: str) -> float:
-        """The sum of the peak resident sizes of a server's process tree, in MB."""
-        process = self.processes[name]
-        total = 0
-        for member in [process, *process.children(recursive=True)]:
-            status = Path(f"/proc/{member.pid}/status").read_text()
-            total += next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-        return total / 1024
+    def check(self, name: str, sender: str, count: int) -> None:
+        """Raise unless the node holds all that was sent, found by filters, and nothing stands in quarantine."""
+        filters = {"node": [sender], "kind": ["seizure"], "procedure": ["import", "transit", "export"]}
+        with self.homes[name].database.read() as connection:
+            found = len(records.search(connection, filters=filters, limit=count + 1))
+            aside = quarantine.listing(connection, state=None, limit=1)
+        if found != count or aside:
+            raise BenchFailed(f"{name} finds {found} of {count} records; in quarantine: {len(aside)} or more")
 
-    def stop(self) -> None:
-        """End the server processes that were started here, and close the databases."""
-        for process in self.processes.values():
-            if process.poll() is None:
+    def words_behind(self, name: str) -> int:
+        """How many records the word index of a node has yet to take in."""
+        return indexing.lag(self.homes[name].database)
+
+    def note_memory(self, name: str) -> None:
+        """Look at the peak resident size of every process of a server, also of those that may end soon."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = self.processes[name]
+            for member in [process, *process.children(recursive=True)]:
+                with contextlib.suppress(OSError):
+                    lines = Path(f"/proc/{member.pid}/status").read_text().splitlines()
+                    peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+                    self.peaks[name][member.pid] = max(peak, self.peaks[name].get(member.pid, 0))
+
+    def peak_rss_mb(self, name: str) -> float:
+        """The sum of the peak resident sizes of a server's processes, in MB (10^6 bytes)."""
+        self.note_memory(name)
+        return sum(self.peaks[name].values()) * 1024 / 1e6
+
+    def stop(self, *names: str) -> None:
+        """End server processes that were started here: these, or all."""
+        ending = [self.processes.pop(name) for name in names or list(self.processes) if name in self.processes]
+        for process in ending:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
                 process.terminate()
-        for process in self.processes.values():
+        for process in ending:
             try:
                 process.wait(10)
             except psutil.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+
+    def close(self) -> None:
+        """End all servers and close the databases."""
+        self.stop()
         for home in self.homes.values():
             home.database.close()
 
 
 @contextlib.contextmanager
-def running(federation: Federation, *names: str) -> Iterator[Federation]:
-    """Run the servers of these nodes, and end them."""
+def closing(federation: Federation) -> Iterator[Federation]:
+    """End the servers and close the databases, whatever happens."""
     try:
-        for name in names:
-            federation.start(name)
         yield federation
     finally:
-        federation.stop()
+        federation.close()

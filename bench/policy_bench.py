@@ -44,9 +44,7 @@ MINIMAL = frozenset(
     }
 )
 NOMINAL = frozenset({"persons", "companies", "documents", "narrative"})
-GROUPS = (
-    MINIMAL | NOMINAL | {"place", "cargo_ids", "route_ends", "quantity_band", "value_band", "method", "media"}
-)
+GROUPS = MINIMAL | NOMINAL | {"place", "cargo_ids", "route_ends", "quantity_band", "value_band", "method", "media"}
 FLOOR = Handling(
     tlp="green",
     purposes=frozenset({"risk-analysis", "investigation", "statistics", "evidence"}),
@@ -64,9 +62,7 @@ def policy() -> CompiledPolicy:
     legal = ("MAA",)
     seizure = _one("seizure")
     some = frozenset(COUNTRIES[:18])
-    limited = Terms(
-        handling=Handling(purposes=_one("risk-analysis", "investigation", "statistics")), keep_days=900
-    )
+    limited = Terms(handling=Handling(purposes=_one("risk-analysis", "investigation", "statistics")), keep_days=900)
     closed = Terms(handling=Handling(onward="none", evidence="no"), receipt_within=86_400)
     grant, withhold = Effect.GRANT, Effect.WITHHOLD
     rules = (
@@ -99,9 +95,7 @@ def policy() -> CompiledPolicy:
             legal=legal,
             terms=closed,
         ),
-        Rule(
-            id="firms", groups=_one("companies"), when=When(country=some, status=_one("seized")), legal=legal
-        ),
+        Rule(id="firms", groups=_one("companies"), when=When(country=some, status=_one("seized")), legal=legal),
         Rule(
             id="coarse",
             mode=Mode.QUERY,
@@ -126,9 +120,7 @@ def policy() -> CompiledPolicy:
             when=When(brand=_one("acme"), region=_one("AMS")),
         ),
         Rule(id="no-court", effect=withhold, groups=_one("case"), when=When(status=_one("proceedings"))),
-        Rule(
-            id="no-one", effect=withhold, groups=_one("all"), when=When(country=frozenset(COUNTRIES[190:193]))
-        ),
+        Rule(id="no-one", effect=withhold, groups=_one("all"), when=When(country=frozenset(COUNTRIES[190:193]))),
     )
     assert len(rules) == 20
     assert {rule.effect for rule in rules} == {grant, withhold}

@@ -1,46 +1,153 @@
-"""From A to B: two server processes, signed requests, verified, stored durably, filterable, receipt returned."""
+"""From node A to node B: how many released seizures a second, and what B weighs.
+
+What is in a second: B asks for pages over loopback HTTP with signed requests, A answers with signed pages, B verifies
+every record, stores it durably with the facets that filters use, and A has stored B's receipt. Both are server
+processes of their own. What follows later, in batches, is the word index; how long it takes is told as a figure of
+its own and counts in B's memory.
+
+How it is timed: A runs, is paused (SIGSTOP), then B starts; B's first request waits in A's socket. The clock starts
+when A is let go on, and ends when A's database has the receipt for everything. Nothing is warmed up but the two
+processes. Afterwards B must find every record by filters and hold nothing in quarantine, or there is no figure.
+
+Each size is one federation of A and several receivers, one for each round; the figure is the median round. The limit
+(`bench.limit`) is taken before and after each round, and the ratio is of the same round. Memory is the sum of the peak
+resident sizes (VmHWM) of B's processes, the largest of the rounds.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.federation import Federation, running
+from bench import postgres
+from bench.federation import BenchFailed, Federation, closing
+from bench.figures import Figure, tell
 from bench.limit import ed25519_verify
 
-Figure = tuple[str, float, str]
+SENDER = "KE"
+RECEIVERS = ("TZ", "UG", "ZA")
+POLL_SECONDS = 0.01
+GIVE_UP_SECONDS = 300.0
+NEVER = 3_600.0
+"""Seconds between rounds without a hint: none falls into a measurement."""
 
 
-def measure(kind: str, count: int, *, databases: dict[str, str] | None = None) -> tuple[float, float, float]:
-    """Records a second from A to B, the limit in the same minute, and B's peak memory in MB."""
-    with tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder:
-        federation = Federation.found(Path(folder), ["KE", "TZ"], databases=databases, poll=3600.0)
-        federation.release("KE", federation.draft("KE", count))
-        before = ed25519_verify()
-        # B is up and idle; A comes up and tells B that there is something.
-        with running(federation, "TZ", "KE"):
-            began = time.perf_counter()
-            while federation.confirmed("KE", "TZ") < count:
-                time.sleep(0.02)
-                if time.perf_counter() - began > 300:
-                    raise SystemExit(f"{kind}: {federation.received('TZ', 'KE')} of {count} after five minutes")
-            seconds = time.perf_counter() - began
-            memory = federation.peak_rss_mb("TZ")
-        limit = (before + ed25519_verify()) / 2
-        return count / seconds, limit, memory
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One copy from A to one receiver."""
+
+    rate: float
+    """Records a second."""
+    ratio: float
+    """Of the limit before and after."""
+    memory: float
+    """MB, all processes of B."""
+    words: float
+    """Seconds until the word index had caught up, after the receipt."""
 
 
-def run(*, quick: bool) -> list[Figure]:
-    """The figures on SQLite."""
+def measure(kind: str, count: int, rounds: int) -> list[Round]:
+    """Copy `count` records to each of some receivers, one after the other."""
+    receivers = RECEIVERS[:rounds]
+    with (
+        tempfile.TemporaryDirectory(prefix="tidewaiter-bench-") as folder,
+        _databases(kind, (SENDER, *receivers)) as databases,
+        closing(Federation.found(Path(folder), (SENDER, *receivers), databases=databases, poll=NEVER)) as federation,
+    ):
+        federation.release(SENDER, federation.draft(SENDER, count))
+        return [_round(federation, kind, receiver, count) for receiver in receivers]
+
+
+@contextlib.contextmanager
+def _databases(kind: str, ids: tuple[str, ...]) -> Iterator[dict[str, str] | None]:
+    if kind == "sqlite":
+        yield None
+        return
+    with postgres.server() as url, postgres.databases(url, ids) as urls:
+        yield urls
+
+
+def _round(federation: Federation, kind: str, receiver: str, count: int) -> Round:
+    before = ed25519_verify()
+    federation.start(SENDER)
+    time.sleep(1.0)  # it looks for peers, finds none that answers, and is quiet
+    federation.pause(SENDER)
+    federation.start(receiver)
+    time.sleep(1.0)  # its request is on its way by now
+    federation.resume(SENDER)
+    began = noted = time.perf_counter()
+    while federation.confirmed(SENDER, receiver) < count:
+        time.sleep(POLL_SECONDS)
+        now = time.perf_counter()
+        if now - noted > 1.0:
+            noted = now
+            federation.note_memory(receiver)
+        if now - began > GIVE_UP_SECONDS:
+            raise BenchFailed(f"{federation.received(receiver, SENDER)} of {count} records after {now - began:.0f} s")
+    seconds = time.perf_counter() - began
+    federation.stop(SENDER)
+    limit = (before + ed25519_verify()) / 2
+    words = _words(federation, receiver)
+    memory = federation.peak_rss_mb(receiver)
+    federation.stop(receiver)
+    federation.check(receiver, SENDER, count)
+    rate = count / seconds
+    tell(f"{kind}: {count} records, {rate:.0f}/s, {rate / limit:.3f} of {limit:.0f}/s, {memory:.0f} MB")
+    return Round(rate, rate / limit, memory, words)
+
+
+def _words(federation: Federation, receiver: str) -> float:
+    began = time.perf_counter()
+    while federation.words_behind(receiver) > 0:
+        time.sleep(0.1)
+        if time.perf_counter() - began > GIVE_UP_SECONDS:
+            raise BenchFailed("the word index does not catch up")
+    return time.perf_counter() - began
+
+
+def sqlite(*, quick: bool) -> list[Figure]:
+    """The figures on SQLite, with B's memory."""
     small, large = (500, 2_000) if quick else (2_000, 20_000)
-    figures: list[Figure] = []
-    for count in (small, large):
-        rate, limit, memory = measure("sqlite", count)
-        figures.append((f"replicate_sqlite_{count}", rate, "1/s"))
-        figures.append((f"replicate_sqlite_{count}_ratio", rate / limit, "of_ed25519_verify"))
-        figures.append((f"rss_b_{count}", memory, "MB"))
-    if not quick:
-        _, _, memory = measure("sqlite", 5_000)
-        figures.append(("rss_b_5000", memory, "MB"))
-    return figures
+    rounds = 1 if quick else 3
+    few, many = measure("sqlite", small, rounds), measure("sqlite", large, rounds)
+    # Memory is compared at a quarter of the large size: at less, B has not yet taken what it takes at any size.
+    middle = large // 4
+    weighed = few if middle == small else measure("sqlite", middle, 1)
+    light, heavy = (max(one.memory for one in rounds) for rounds in (weighed, many))
+    return [
+        *_figures("replicate_sqlite", small, few, large, many),
+        (f"rss_b_{middle}", light, "MB"),
+        (f"rss_b_{large}", heavy, "MB"),
+        ("rss_b", max(light, heavy), "MB"),
+        ("rss_b_large_to_small", heavy / light, "ratio"),
+    ]
+
+
+def on_postgres(*, quick: bool) -> list[Figure]:
+    """The figures on PostgreSQL: A and B have a database each on one server."""
+    small, large = (500, 2_000) if quick else (2_000, 20_000)
+    rounds = 1 if quick else 3
+    few, many = measure("postgres", small, rounds), measure("postgres", large, rounds)
+    return [
+        *_figures("replicate_postgres", small, few, large, many),
+        (f"rss_b_postgres_{large}", max(one.memory for one in many), "MB"),
+    ]
+
+
+def _figures(name: str, small: int, few: list[Round], large: int, many: list[Round]) -> list[Figure]:
+    def middle(rounds: list[Round], member: str) -> float:
+        return statistics.median(getattr(one, member) for one in rounds)
+
+    return [
+        (name, middle(many, "rate"), "1/s"),
+        (f"{name}_ratio", middle(many, "ratio"), "of_ed25519_verify"),
+        (f"{name}_{small}", middle(few, "rate"), "1/s"),
+        (f"{name}_{small}_ratio", middle(few, "ratio"), "of_ed25519_verify"),
+        (f"{name}_large_to_small", middle(many, "ratio") / middle(few, "ratio"), "ratio"),
+        (f"{name}_words_behind", middle(many, "words"), "s"),
+    ]

@@ -10,13 +10,15 @@ Trust: a leaf's text is its sender's word. The checkpoint over the log makes it 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from crypto import jcs, strictjson
 from crypto.errors import CryptoError
 from federation.errors import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Lane = Literal["urgent", "bulk"]
 LANES: Final[tuple[Lane, ...]] = ("urgent", "bulk")
@@ -162,4 +164,6 @@ def parse_leaf(text: str) -> Leaf:
         or gc < 1
     ):
         raise Malformed("iss, rid, ver, jh, gm or gc of the leaf has another form")
-    return Leaf(n=n, t=t, op=str(op), iss=iss, rid=rid, ver=ver, jh=jh, gm=int(gm, 16), gc=gc, grant=grant, rg=rg)
+    return Leaf(
+        n=n, t=t, op=str(op), iss=iss, rid=rid, ver=ver, jh=jh, gm=int(gm, 16), gc=gc, grant=grant, rg=rg
+    )

@@ -27,9 +27,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from federation.directory import Directory
 from federation.envelope import VerifiedRecord, verify_record
 from federation.errors import (
     BodyWithheld,
@@ -45,8 +44,11 @@ from federation.errors import (
 )
 from federation.feed import Leaf, parse_leaf
 from federation.grants import Handling, HandlingRefused, strictest
-from federation.pages import PageEntry, VerifiedPage
 from federation.ports import Held, HeldVersion, Holdings
+
+if TYPE_CHECKING:
+    from federation.directory import Directory
+    from federation.pages import PageEntry, VerifiedPage
 
 WITH_BODY: Final = frozenset({"put", "more", "tomb"})
 
@@ -220,35 +222,50 @@ def _judge_entry(
         if n != 0:
             raise Malformed("an epoch leaf is the first of its feed")
         return Skip(n, leaf, "a new epoch of this feed")
-    member = directory.member(sender)  # step 2
-    if leaf.op != "tomb" and (member is None or member.status != "active"):
-        raise Suspended("the directory does not list the sender as active")
-    if leaf.op != "tomb" and leaf.iss != sender:  # step 3
-        raise NoRelayGrant("the record is not the sender's own, and no grant of its issuer came with it")
+    if leaf.op != "tomb":
+        _check_standing(leaf, sender=sender, directory=directory)
     known = held.get((leaf.iss, leaf.rid), Held())
     if leaf.op in {"less", "tighten"}:
         return _withdrawal(n, leaf, known)
     if entry.s is None:  # step 4
-        if known.gc >= leaf.gc or known.tombstoned:
-            return Skip(n, leaf, "a later entry has taken this one's place")
-        if leaf.op == "tomb":
-            raise BodyWithheld("a tomb entry carries its tombstone")
-        return Await(n, leaf, entry)
+        return _without_body(n, entry, leaf, known)
     record = verify(entry.s)  # step 5
+    _check_body(record, leaf)
+    if leaf.op == "tomb":
+        return Entomb(n, leaf, record)
+    if known.tombstoned:  # step 8
+        return Skip(n, leaf, "the record was recalled")
+    return _content(n, leaf, record, known)
+
+
+def _check_standing(leaf: Leaf, *, sender: str, directory: Directory) -> None:
+    member = directory.member(sender)  # step 2
+    if member is None or member.status != "active":
+        raise Suspended("the directory does not list the sender as active")
+    if leaf.iss != sender:  # step 3
+        raise NoRelayGrant("the record is not the sender's own, and no grant of its issuer came with it")
+
+
+def _without_body(n: int, entry: PageEntry, leaf: Leaf, known: Held) -> Effect:
+    if known.gc >= leaf.gc or known.tombstoned:
+        return Skip(n, leaf, "a later entry has taken this one's place")
+    if leaf.op == "tomb":
+        raise BodyWithheld("a tomb entry carries its tombstone")
+    return Await(n, leaf, entry)
+
+
+def _check_body(record: VerifiedRecord, leaf: Leaf) -> None:
     if (record.iss, record.rid, record.ver, record.jh) != (leaf.iss, leaf.rid, leaf.ver, leaf.jh):  # step 6
         raise RecordInvalid("the body is not the record version that the leaf names")
     if record.mask & ~leaf.gm:  # step 7
         raise GrantExceeded("more groups are shown than the entry grants")
     if leaf.gm >> record.width:
         raise GrantExceeded("the grant mask is wider than the record")
-    if leaf.op == "tomb":
-        if record.tomb is None:
-            raise RecordInvalid("the body of a tomb entry is no tombstone")
-        return Entomb(n, leaf, record)
-    if record.tomb is not None:
-        raise RecordInvalid("a tombstone travels as a tomb entry")
-    if known.tombstoned:  # step 8
-        return Skip(n, leaf, "the record was recalled")
+    if (leaf.op == "tomb") != (record.tomb is not None):
+        raise RecordInvalid("a tombstone travels as a tomb entry, and nothing else does")
+
+
+def _content(n: int, leaf: Leaf, record: VerifiedRecord, known: Held) -> Effect:
     own = known.version(record.ver)
     if own is not None and own.jh != record.jh:  # step 9
         raise RecordEquivocation("another envelope of the same record version is held")
@@ -262,8 +279,7 @@ def _judge_entry(
         if (record.mask | own.mask) != leaf.gm:
             raise RecordInvalid("what is held and what is shown do not make up what was granted")
         return Extend(n, leaf, record, handling)
-    pending = record.mask != leaf.gm
-    return Store(n, leaf, record, handling, newest=record.ver >= known.newest, pending=pending)
+    return Store(n, leaf, record, handling, newest=record.ver >= known.newest, pending=record.mask != leaf.gm)
 
 
 def _withdrawal(n: int, leaf: Leaf, known: Held) -> Effect:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from federation.feed import Lane
-
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from federation.feed import Lane
     from federation.inbox import OpenedPage
 
 
@@ -70,9 +70,9 @@ class Applied:
 class Desk(Protocol):
     """The recipient's side of one link: opens pages, applies them, remembers where it stands.
 
-    `open` may run beside the `apply` of the page before. `apply` commits page, cursor and effects in one transaction: it
-    is durable once it returns, and nothing of it is kept if it raises. Applying a page that does not begin at the stored
-    position raises `Malformed` and changes nothing.
+    `open` may run beside the `apply` of the page before. `apply` commits page, cursor and effects in one transaction:
+    it is durable once it returns, and nothing of it is kept if it raises. Applying a page that does not begin at the
+    stored position raises `Malformed` and changes nothing.
     """
 
     def position(self, lane: Lane) -> Position:
@@ -80,7 +80,7 @@ class Desk(Protocol):
         ...
 
     def open(self, lane: Lane, data: bytes, after: OpenedPage | None) -> OpenedPage:
-        """Check that the page continues the feed (after `after`, which may not be applied yet), and verify its bodies."""
+        """Check that the page continues the feed (after `after`, applied or not yet), and verify its bodies."""
         ...
 
     def apply(self, opened: OpenedPage) -> Applied:

@@ -8,17 +8,20 @@ Trust: a receipt binds the recipient that signed it. It proves nothing about wha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crypto import b64, jcs, jws, strictjson
 from crypto.errors import CryptoError
-from crypto.keys import PublicKey
-from crypto.signer import Signer
-from federation.directory import Directory, ListedKey
 from federation.errors import Malformed, NotMember, ProblemType, Refused
 from federation.feed import FeedId
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from crypto.keys import PublicKey
+    from crypto.signer import Signer
+    from federation.directory import Directory, ListedKey
 
 RECEIPT_TYP: Final = "cnp-receipt+jwt"
 MAX_RECEIPT_BYTES: Final = 262_144
@@ -117,7 +120,7 @@ def verify_receipt(token: str, *, directory: Directory, now: int) -> Receipt:
 
     try:
         payload = jws.verify_compact(token, typ=RECEIPT_TYP, key_for=key_for, max_bytes=MAX_RECEIPT_BYTES)
-        claims = strictjson.parse_profile(payload, max_bytes=MAX_RECEIPT_BYTES, max_depth=4)
+        claims: Any = strictjson.parse_profile(payload, max_bytes=MAX_RECEIPT_BYTES, max_depth=4)
     except CryptoError as error:
         raise Refused.because(error) from error
     if not isinstance(claims, dict) or not claims.keys() >= _MEMBERS:
@@ -132,7 +135,9 @@ def verify_receipt(token: str, *, directory: Directory, now: int) -> Receipt:
     if claims["iat"] > now + MAX_CLOCK_SKEW:
         raise Refused(ProblemType.CLOCK_SKEW, "the receipt was signed in the future")
     try:
-        quarantined = tuple(Quarantined(n=int(row["n"]), type=str(row["type"])) for row in claims["quarantined"])
+        quarantined = tuple(
+            Quarantined(n=int(row["n"]), type=str(row["type"])) for row in claims["quarantined"]
+        )
         erased = tuple(dict(row) for row in claims["erased"])
         root = b64.decode(claims["root"])
     except (CryptoError, KeyError, TypeError, ValueError) as error:

@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from federation.errors import FederationError
 from federation.feed import LANES, Lane
 from federation.pages import MAX_ENTRIES
-from federation.ports import Desk, Link
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
     from federation.inbox import OpenedPage
+    from federation.ports import Desk, Link
 
 T = TypeVar("T")
 
@@ -91,7 +92,9 @@ class PeerLoop:
     backoff: Backoff = field(default_factory=Backoff)
     on_applied: Callable[[Lane, int, int], None] | None = None
     lanes: dict[Lane, LaneState] = field(default_factory=lambda: {lane: LaneState() for lane in LANES})
-    _wake: dict[Lane, asyncio.Event] = field(default_factory=lambda: {lane: asyncio.Event() for lane in LANES})
+    _wake: dict[Lane, asyncio.Event] = field(
+        default_factory=lambda: {lane: asyncio.Event() for lane in LANES}
+    )
 
     def hint(self) -> None:
         """The peer says that it has something: look now."""

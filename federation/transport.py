@@ -9,22 +9,33 @@ Trust: until the signature over it holds, an answer is a stranger's. Limits on s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import orjson
 
 from crypto import httpsig
 from crypto.errors import CryptoError
-from crypto.keys import PublicKey
-from crypto.signer import Signer
-from federation.directory import Directory
-from federation.errors import FederationError, FromBeyondHead, Malformed, NotMember, ProblemType, Refused, TooLarge
-from federation.feed import Lane
+from federation.errors import (
+    FederationError,
+    FromBeyondHead,
+    Malformed,
+    NotMember,
+    ProblemType,
+    Refused,
+    TooLarge,
+)
 from federation.pages import MAX_PAGE_BYTES, note_to_query
 from federation.replication import LinkDown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from crypto.keys import PublicKey
+    from crypto.signer import Signer
+    from federation.directory import Directory
+    from federation.feed import Lane
 
 JSON: Final = "application/json"
 RECEIPT_TYPE: Final = "application/jwt"
@@ -96,7 +107,13 @@ class PeerLink:
         if answer_headers.get("content-encoding", "identity") != "identity":
             # The digest is over the bytes as they travel: nothing below us may have decoded them.
             raise Malformed(f"{self.peer} answers in a content coding that was not asked for")
-        self._verify(directory, httpsig.Request(method=method, url=str(url), headers=headers), status, answer_headers, answer)
+        self._verify(
+            directory,
+            httpsig.Request(method=method, url=str(url), headers=headers),
+            status,
+            answer_headers,
+            answer,
+        )
         if status >= MULTIPLE_CHOICES:
             raise problem_from(answer)
         return answer
@@ -115,7 +132,12 @@ class PeerLink:
             return response.status_code, dict(response.headers), b"".join(pieces)
 
     def _verify(
-        self, directory: Directory, request: httpsig.Request, status: int, headers: Mapping[str, str], body: bytes
+        self,
+        directory: Directory,
+        request: httpsig.Request,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
     ) -> None:
         now = self.clock()
 

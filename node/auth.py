@@ -11,13 +11,15 @@ Trust: whoever has `token.secret` can be any officer. A new secret ends every to
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import jwt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 AUDIENCE: Final = "tidewaiter"
 ALGORITHM: Final = "HS256"

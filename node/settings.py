@@ -81,6 +81,7 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "log": {"level": str},
 }
 KINDS: Final = ("administration", "rilo", "oversight")
+MAX_PORT: Final = 65_535
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -90,41 +91,58 @@ def load(home: Path) -> Settings:
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise SettingsRefused(f"{path} is not there: run `tidewaiter --home {home} init --node ID` first") from None
+        raise SettingsRefused(
+            f"{path} is not there: run `tidewaiter --home {home} init --node ID` first"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsRefused(f"{path} is not TOML: {error}") from error
     return _settings(home, data)
+
+
+def make(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
+    """The settings of a new home from values by section and key, checked like those of a file."""
+    return _settings(home, values)
 
 
 def _settings(home: Path, data: dict[str, Any]) -> Settings:
     values: dict[str, dict[str, Any]] = {section: {} for section in _KEYS}
     for section, keys in data.items():
         if section not in _KEYS or not isinstance(keys, dict):
-            raise SettingsRefused(f"{FILE}: unknown section [{section}]; known are {', '.join(sorted(_KEYS))}")
+            raise SettingsRefused(
+                f"{FILE}: unknown section [{section}]; known are {', '.join(sorted(_KEYS))}"
+            )
         for key, value in keys.items():
             wanted = _KEYS[section].get(key)
             if wanted is None:
                 known = ", ".join(sorted(_KEYS[section]))
                 raise SettingsRefused(f"{FILE}: unknown key {section}.{key}; known are {known}")
             if not isinstance(value, wanted) or isinstance(value, bool):
-                raise SettingsRefused(f"{FILE}: {section}.{key} has the wrong type; see config/node.example.toml")
+                raise SettingsRefused(
+                    f"{FILE}: {section}.{key} has the wrong type; see config/node.example.toml"
+                )
             values[section][key] = value
     for section, keys in _KEYS.items():
         for key, wanted in keys.items():
             given = os.environ.get(f"{ENV_PREFIX}{section}_{key}".upper())
             if given is not None:
-                values[section][key] = given if wanted is str else json.loads(given)
+                try:
+                    values[section][key] = given if wanted is str else json.loads(given)
+                except ValueError:
+                    variable = f"{ENV_PREFIX}{section}_{key}".upper()
+                    raise SettingsRefused(f"{variable}: is not a value of {section}.{key}; write it as in JSON") from None
     return _check(home, values)
 
 
 def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     node, handling = values["node"], values["handling"]
     if not NODE_ID.fullmatch(str(node.get("id", ""))):
-        raise SettingsRefused(f"{FILE}: node.id is capital letters, digits and hyphens, such as KE or RILO-ESA")
+        raise SettingsRefused(
+            f"{FILE}: node.id is capital letters, digits and hyphens, such as KE or RILO-ESA"
+        )
     if node.get("kind", "administration") not in KINDS:
         raise SettingsRefused(f"{FILE}: node.kind is one of {', '.join(KINDS)}")
     listen = values["http"].get("listen", DEFAULT_LISTEN)
-    if not re.fullmatch(r"[^\s]+:[0-9]{1,5}", listen) or not 0 <= int(listen.rpartition(":")[2]) < 65_536:  # noqa: PLR2004 - ports
+    if not re.fullmatch(r"[^\s]+:[0-9]{1,5}", listen) or int(listen.rpartition(":")[2]) > MAX_PORT:
         raise SettingsRefused(f"{FILE}: http.listen is host:port, such as {DEFAULT_LISTEN}")
     try:
         floor = {**DEFAULT_HANDLING, **handling}

@@ -1,7 +1,7 @@
 """Structured logs, one JSON object a line, that never contain record content.
 
-Only what is named in `ALLOWED` is written: an event and counts, ids and problem words. A field that is not on the list is
-replaced by its name, so that a careless log call cannot leak what a record says.
+Only what is named in `ALLOWED` is written: an event and counts, ids and problem words. A field that is not on the
+list is left out and counted, so that a careless log call cannot leak what a record says.
 
 Trust: whoever reads the logs learns who exchanged how much with whom, and when.
 """
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
 
 ALLOWED: Final = frozenset(
     {

@@ -182,17 +182,12 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
 
 def _atoms(rules: tuple[Rule, ...], full: int) -> list[Atom]:
     """Every distinct condition once, with the rules that ask it."""
-    # The type stands in the key because True == 1: a flag and a number are not one condition.
-    asked: dict[tuple[str, type, Wanted], int] = {}
+    asked: dict[tuple[str, Wanted], int] = {}
     for place, rule in enumerate(rules):
-        for name, wanted in rule.when.stated():
-            key = (name, type(wanted), wanted)
-            asked[key] = asked.get(key, 0) | 1 << place
+        for condition in rule.when.stated():
+            asked[condition] = asked.get(condition, 0) | 1 << place
     count = len(rules)
-    return [
-        Atom(name, wanted, full & ~bits, full & ~(bits | bits << count))
-        for (name, _, wanted), bits in asked.items()
-    ]
+    return [Atom(name, wanted, full & ~bits, full & ~(bits | bits << count)) for (name, wanted), bits in asked.items()]
 
 
 def _table(name: str, atoms: tuple[Atom, ...], full: int) -> Mapping[str | None, int]:

@@ -66,10 +66,7 @@ def decide_all(
         second_release=second_release,
     )
     evaluation = _Evaluation(ground)
-    return [
-        Decision(who, outcome)
-        for who, outcome in zip(recipients, evaluation.outcomes(recipients), strict=True)
-    ]
+    return [Decision(who, outcome) for who, outcome in zip(recipients, evaluation.outcomes(recipients), strict=True)]
 
 
 def decide(
@@ -162,9 +159,7 @@ class _Evaluation:
         obligations, bar = owed
         if bar:
             return self._nothing(mask, bar)
-        return Outcome(
-            ground, mask, feed, asked, self._named(feed), self._named(asked), True, obligations, None
-        )
+        return Outcome(ground, mask, feed, asked, self._named(feed), self._named(asked), True, obligations, None)
 
     def _nothing(self, mask: int, bar: str | None) -> Outcome:
         return Outcome(self._ground, mask, 0, 0, frozenset(), frozenset(), False, None, bar)

@@ -62,9 +62,7 @@ class Expansion:
         """Say why a hit is told, or not."""
         if self.asked and not self.asked & self.ground.hit:
             first = next(reason for reason in self.reasons() if reason.verdict == "granted")
-            return Reason(
-                HIT, "granted", first.rule, "a hit is told, because groups are granted", mode=Mode.HIT
-            )
+            return Reason(HIT, "granted", first.rule, "a hit is told, because groups are granted", mode=Mode.HIT)
         return self._reason(HIT, self.ground.hit)
 
     def _reason(self, name: str, bit: int) -> Reason:
@@ -73,18 +71,14 @@ class Expansion:
             rules = [rule for rule in granting if rule.mode is Mode.REPLICATE]
             return Reason(name, "granted", rules[0].id, f"granted by {_named(rules)}", mode=Mode.REPLICATE)
         if self.asked & bit:
-            how, mode = (
-                ("a hit is told", Mode.HIT) if name == HIT else ("granted on request only", Mode.QUERY)
-            )
+            how, mode = ("a hit is told", Mode.HIT) if name == HIT else ("granted on request only", Mode.QUERY)
             return Reason(name, "granted", granting[0].id, f"{how}, by {_named(granting)}", mode=mode)
         if self.bar:
             return Reason(name, "withheld", DEFAULT, f"withheld: {self.bar}")
         withholding = list(self._withholds(bit))
         surely = [rule for rule, place in withholding if self.mask >> place & 1]
         if surely:
-            return Reason(
-                name, "withheld", surely[0].id, f"withheld by {_named(surely)}{self._lapsed(surely)}"
-            )
+            return Reason(name, "withheld", surely[0].id, f"withheld by {_named(surely)}{self._lapsed(surely)}")
         if granting and withholding:
             unknown = self._unknown(rule for rule, _ in withholding)
             rules = [rule for rule, _ in withholding]
@@ -112,7 +106,7 @@ class Expansion:
         """Go through the grants of this group that applied, or those that nothing told speaks against."""
         compiled = self.ground.policy
         open_ = self.mask & compiled.grants & ~self.ground.closed
-        possible = self.mask >> compiled.count & compiled.grants & ~open_
+        possible = self.mask >> compiled.count & compiled.grants
         for rule, place in self._placed(open_ if applied else possible):
             if self.ground.covers[place] & bit:
                 yield rule, place

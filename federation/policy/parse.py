@@ -4,8 +4,8 @@ The form is that of `config/policy.example.toml`, which explains every member; J
 Reading is strict: a member, a condition or a group that is not known is a fault and never skipped, because
 a condition that is skipped shares more than its author wrote.
 
-Left to others: whether the policy belongs to this node, and that its author and approver are who they say
-(`node.services.policies`). Whether nodes, regions and named groups exist is known only to a directory, and
+Left to others: whether the policy belongs to this node, and that author and approver are who they say
+(the node asks). Whether nodes, regions and named groups exist is known only to a directory, and
 may change: a name that no directory knows matches nobody.
 """
 
@@ -122,13 +122,9 @@ def _data(text: str | bytes, form: str) -> Mapping[str, Any]:
         else:
             raise ValueError(f"no such form of a policy file: {form!r}")
     except (MalformedJson, tomllib.TOMLDecodeError) as error:
-        raise PolicyRefused(
-            [PolicyFault("(file)", f"not {form.upper()}: {error}", "mend the syntax")]
-        ) from None
+        raise PolicyRefused([PolicyFault("(file)", f"not {form.upper()}: {error}", "mend the syntax")]) from None
     except (UnicodeDecodeError, RecursionError):
-        raise PolicyRefused(
-            [PolicyFault("(file)", "not readable as UTF-8 text", "save it as UTF-8")]
-        ) from None
+        raise PolicyRefused([PolicyFault("(file)", "not readable as UTF-8 text", "save it as UTF-8")]) from None
     if not isinstance(value, dict):
         raise PolicyRefused([PolicyFault("(file)", "is not one JSON object", "begin with { and end with }")])
     return value
@@ -200,9 +196,7 @@ def _groups(  # noqa: PLR0917 - one call, and every one of them changes what is 
     if "groups" not in table:
         table.fault("groups", "is missing", f"name groups, or write one of {', '.join(sorted(WORDS))}")
     if grants and ALL in groups:
-        table.fault(
-            "groups", f"{ALL!r} would grant nominal groups", "write non-nominal, and name nominal groups"
-        )
+        table.fault("groups", f"{ALL!r} would grant nominal groups", "write non-nominal, and name nominal groups")
     named = sorted(groups & nominal)
     if grants and named and not legal:
         wrong = f"{', '.join(named)} can name persons or firms, and the rule has no legal basis"
@@ -247,8 +241,7 @@ def _terms(table: Table) -> Terms:
         handling=Handling(
             tlp=table.text("tlp", check=one_of(TLP)) or TLP[0],
             purposes=table.words("purposes", check=_purpose),
-            onward=table.text("onward", check=_like(ONWARD, "none, any-member or group:<id>@<version>"))
-            or ANY_MEMBER,
+            onward=table.text("onward", check=_like(ONWARD, "none, any-member or group:<id>@<version>")) or ANY_MEMBER,
             evidence=table.text("evidence", check=one_of(EVIDENCE)) or EVIDENCE[0],
             keep_until=keep_until,
             review_by=table.instant("review_by"),

@@ -95,16 +95,12 @@ class Table:
             self.fault(name, "is not a list of texts", 'write it as ["...", "..."]')
             return frozenset()
         if not listed:
-            self.fault(
-                name, "is an empty list, which nothing satisfies", "name at least one, or leave it out"
-            )
+            self.fault(name, "is an empty list, which nothing satisfies", "name at least one, or leave it out")
         good: set[str] = set()
         for place, word in enumerate(listed):
             spot = name if listed is not value else f"{name}[{place}]"
             if not _is_line(word):
-                self.fault(
-                    spot, "is not a line of text", f"write 1 to {MAX_TEXT} printable characters in quotes"
-                )
+                self.fault(spot, "is not a line of text", f"write 1 to {MAX_TEXT} printable characters in quotes")
             elif self._check(spot, word, check):
                 good.add(word)
         return frozenset(good)
@@ -155,9 +151,7 @@ class Table:
             return int(value.astimezone(UTC).timestamp())
         if isinstance(value, date) and not isinstance(value, datetime):
             return midnight(value)
-        self.fault(
-            name, "is not a day, nor a time with its offset", "write YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ"
-        )
+        self.fault(name, "is not a day, nor a time with its offset", "write YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ")
         return None
 
     def table(self, name: str) -> Table:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from fastapi import Depends, FastAPI, Query, Request, Security
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from crypto import strictjson
 from crypto.errors import CryptoError
 from federation.policy import CompiledPolicy
-from node.api.problems import finding, invalid, problem
+from node.api.problems import MAX_NAME, finding, invalid, problem
 from node.auth import ROLES, Officer, Right, TokenRefused, read_token
 from node.services.exchange import Exchange
 from node.services.membership import Membership
@@ -150,14 +149,16 @@ async def _read(request: Request) -> bytes:
 
 def _only_known_parameters(request: Request) -> None:
     """Refuse names that the route's own documentation does not list."""
-    known = _documented(request.app)[request.method, request.scope["route"].path]
+    app: FastAPI = request.app
+    if not hasattr(app.state, "parameters"):
+        app.state.parameters = _documented(app)
+    known = app.state.parameters[request.method, request.scope["route"].path]
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         listed = ", ".join(known) if known else "there are none"
-        raise invalid((name[:64], "is not a parameter here", f"known: {listed}") for name in unknown)
+        raise invalid((name[:MAX_NAME], "is not a parameter here", f"known: {listed}") for name in unknown)
 
 
-@lru_cache(maxsize=8)
 def _documented(app: FastAPI) -> dict[tuple[str, str], tuple[str, ...]]:
     return {
         (method.upper(), path): tuple(

@@ -51,7 +51,9 @@ class Surround:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - the last resort: its type is logged, its text could hold content
-            log.error("fault", method=scope["method"], path=_template(scope), error=type(error).__name__)
+            log.error(  # noqa: TRY400 - a traceback prints values
+                "fault", method=scope["method"], path=_template(scope), error=type(error).__name__
+            )
             if status == 0:
                 await answer(problem("fault", "the node has a fault; it was logged"))(scope, receive, sending)
         spent = round((time.perf_counter() - begun) * 1000, 1)

@@ -80,7 +80,9 @@ def router(face: PeerFace) -> APIRouter:
             start = _number(request, "from", 0, 0)
             limit = _number(request, "limit", MAX_ENTRIES, 1)
             note = _note(request)
-            return await asyncio.to_thread(_page, face, peer, chosen, start, limit, note), "application/json"
+            return await asyncio.to_thread(
+                _page, face, peer, chosen, start=start, limit=limit, note=note
+            ), "application/json"
 
         return await _signed(face, request, answer)
 
@@ -101,7 +103,9 @@ def router(face: PeerFace) -> APIRouter:
 
         return await _signed(face, request, answer)
 
-    @routes.get("/directory/{path:path}", summary="The directory, as this node trusts it", response_class=Response)
+    @routes.get(
+        "/directory/{path:path}", summary="The directory, as this node trusts it", response_class=Response
+    )
     async def directory(path: str) -> Response:
         try:
             data = await asyncio.to_thread(face.membership.mirror.serve, path)
@@ -112,7 +116,7 @@ def router(face: PeerFace) -> APIRouter:
     return routes
 
 
-def _page(face: PeerFace, peer: str, lane: Lane, start: int, limit: int, note: str | None) -> bytes:
+def _page(face: PeerFace, peer: str, lane: Lane, *, start: int, limit: int, note: str | None) -> bytes:
     if face.membership.stale(face.clock()):
         # Egress stops, ingress goes on (protocol page, section 9).
         raise DirectoryStale("this node's directory has expired: nothing leaves until it is renewed")
@@ -149,10 +153,17 @@ async def _signed(face: PeerFace, request: Request, handler: Handler) -> Respons
     asked = httpsig.Request(method=request.method, url=url, headers=dict(request.headers))
     try:
         headers |= httpsig.sign_response(
-            status=status, headers=headers, body=answer, request=asked, signer=face.http_signer, now=face.clock()
+            status=status,
+            headers=headers,
+            body=answer,
+            request=asked,
+            signer=face.http_signer,
+            now=face.clock(),
         )
     except (ValueError, CryptoError):
-        log.info("answer not signed", status=status)  # the request bore no signature that an answer could be bound to
+        log.info(
+            "answer not signed", status=status
+        )  # the request bore no signature that an answer could be bound to
     return Response(answer, status_code=status, headers=headers)
 
 
@@ -223,4 +234,7 @@ def _problem(error: FederationError) -> Response:
 
 def describe() -> dict[str, Any]:
     """What `/cnp/1` needs to be told in OpenAPI beside its routes."""
-    return {"name": "peers", "description": "CNP/1, for nodes only: every request bears an HTTP message signature."}
+    return {
+        "name": "peers",
+        "description": "CNP/1, for nodes only: every request bears an HTTP message signature.",
+    }

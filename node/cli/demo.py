@@ -27,8 +27,12 @@ LIMIT_SECONDS = 100.0
 
 def demo(
     *,
-    once: Annotated[bool, typer.Option("--once", help="End by itself; exit status 0 only if every check held.")] = False,
-    folder: Annotated[Path | None, typer.Option("--dir", help="Where to keep the homes (default: a temporary folder).")] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End by itself; exit status 0 only if every check held.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Where to keep the homes (default: a temporary folder).")
+    ] = None,
 ) -> None:
     """Four nodes on this machine: import, release, exchange, find. Stays up until Ctrl-C."""
     console = Console(stderr=False, width=None if Console().is_terminal else 160)
@@ -63,7 +67,11 @@ def _run(show: Demonstration, console: Console, began: float) -> bool:
     console.print(holdings(show))
     explanation(show, console)
     checks = [
-        Check("every feed is confirmed by its recipient's receipt to its last entry", complete, f"{totals['receipts']} receipts"),
+        Check(
+            "every feed is confirmed by its recipient's receipt to its last entry",
+            complete,
+            f"{totals['receipts']} receipts",
+        ),
         Check(
             "every entry that was given has arrived",
             totals["entries"] == totals["received"] and totals["entries"] > 0,
@@ -76,7 +84,9 @@ def _run(show: Demonstration, console: Console, began: float) -> bool:
     ]
     console.rule("[bold]Checks")
     for check in checks:
-        console.print(f"  [{'green' if check.held else 'red'}]{'held  ' if check.held else 'FAILED'}[/] {check.sentence} ({check.detail})")
+        console.print(
+            f"  [{'green' if check.held else 'red'}]{'held  ' if check.held else 'FAILED'}[/] {check.sentence} ({check.detail})"
+        )
     console.rule("[bold]Addresses")
     for player in PLAYERS:
         console.print(f"  {player.id:<8} {show.url(player.id)}   home {show.home(player.id)}")

@@ -77,7 +77,11 @@ def what_left_is_what_was_granted(show: Demonstration) -> Check:
                     wrong += set(opened.groups) != granted[key]
                     leaf = orjson.loads(entry["e"])
                     wrong += len(bits(int(leaf["gm"], 16))) != len(opened.groups)
-    return Check("every body that left shows exactly the groups that its disclosure row says", wrong == 0, f"{bodies} bodies opened")
+    return Check(
+        "every body that left shows exactly the groups that its disclosure row says",
+        wrong == 0,
+        f"{bodies} bodies opened",
+    )
 
 
 def tampered_page_is_refused(show: Demonstration) -> Check:

@@ -10,17 +10,20 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
-from rich.console import Console
 
 from node.app import Home, open_home
 from node.cli.demo_checks import Check
 from node.settings import config_folder
 from node.storage import feeds, quarantine
 from node.storage.tables import draft
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
 
 START_SECONDS: Final = 30.0
 COMMAND_SECONDS: Final = 120.0
@@ -89,7 +92,9 @@ class Demonstration:
         line = [sys.executable, "-m", "node", "--home", str(self.home(node)), *words]
         done = subprocess.run(line, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)  # noqa: S603 - our own command
         if done.returncode:
-            raise CommandFailed(f"tidewaiter {' '.join(words)} (as {node}): {done.stderr.strip() or done.stdout.strip()}")
+            raise CommandFailed(
+                f"tidewaiter {' '.join(words)} (as {node}): {done.stderr.strip() or done.stdout.strip()}"
+            )
         return done.stdout
 
     def found(self) -> None:
@@ -97,7 +102,17 @@ class Demonstration:
         self.console.print("making four homes, a development directory and its keys")
         for player in PLAYERS:
             self._ports[player.id] = _free_port()
-            words = ["init", "--node", player.id, "--name", player.name, "--kind", player.kind, "--region", player.region]
+            words = [
+                "init",
+                "--node",
+                player.id,
+                "--name",
+                player.name,
+                "--kind",
+                player.kind,
+                "--region",
+                player.region,
+            ]
             words += ["--listen", f"127.0.0.1:{self._ports[player.id]}", "--url", self.url(player.id)]
             self.command(player.id, *words)
         self.command(AUTHORITY, "directory", "init", "--fed", "demonstration")
@@ -143,14 +158,18 @@ class Demonstration:
             text = (config_folder() / "policies" / player.policy).read_text("utf-8")
             # The samples stand for any administration; here they get the name of this one.
             policy.write_text(text.replace("RILO-XX", player.id).replace('"XX"', f'"{player.id}"'), "utf-8")
-            self.command(player.id, "policy", "activate", str(policy), "--by", f"second officer of {player.id}")
+            self.command(
+                player.id, "policy", "activate", str(policy), "--by", f"second officer of {player.id}"
+            )
             self.console.print(f"  {player.id:<8} policy {player.policy:<20} {player.says}")
         sample = self.folder / "published-ipr-seizures.csv"
         sample.write_bytes((config_folder() / "samples" / "published-ipr-seizures.csv").read_bytes())
         mapping = config_folder() / "mappings" / "published-seizures.toml"
         for player in ADMINISTRATIONS:
             counts = json.loads(
-                self.command(player.id, "import", str(sample), "--mapping", str(mapping), "--json").splitlines()[-1]
+                self.command(
+                    player.id, "import", str(sample), "--mapping", str(mapping), "--json"
+                ).splitlines()[-1]
             )
             self.imported += counts["imported"]
             self.console.print(
@@ -165,7 +184,9 @@ class Demonstration:
             seizure = self._first_reference(player.id)
             drawn = json.loads(self.command(player.id, "alert", "new", "--from", seizure, "--json"))
             self.alerts[player.id] = drawn["reference"]
-            self.command(player.id, "alert", "publish", drawn["reference"], "--by", f"contact point of {player.id}")
+            self.command(
+                player.id, "alert", "publish", drawn["reference"], "--by", f"contact point of {player.id}"
+            )
         self.released = sum(self._released(player.id) for player in ADMINISTRATIONS)
 
     def _first_reference(self, node: str) -> str:
@@ -213,8 +234,14 @@ class Demonstration:
     def searches(self) -> list[Check]:
         """An officer of each peer looks for what the others shared, with the product's own search."""
         checks = []
-        for node, words in (("FR", ["--node", "GB"]), ("GB", ["--kind", "alert"]), ("RILO-WE", ["--kind", "seizure"])):
-            answer = json.loads(self.command(node, "search", *words, "--purpose", "customs-enforcement", "--json"))
+        for node, words in (
+            ("FR", ["--node", "GB"]),
+            ("GB", ["--kind", "alert"]),
+            ("RILO-WE", ["--kind", "seizure"]),
+        ):
+            answer = json.loads(
+                self.command(node, "search", *words, "--purpose", "customs-enforcement", "--json")
+            )
             hits = answer["hits"] if isinstance(answer, dict) else answer
             detail = f"{len(hits)} hits, first: {hits[0]['title']}" if hits else "no hit"
             checks.append(Check(f"an officer of {node} finds {' '.join(words)}", bool(hits), detail))

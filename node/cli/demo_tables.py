@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from node.services import policing
@@ -14,6 +13,8 @@ from node.storage.audit import decision_body
 from node.storage.tables import disclosure, draft, withheld
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from node.cli.demo_federation import Demonstration
 
 SHOWN = 3
@@ -24,14 +25,19 @@ def matrix(show: Demonstration) -> Table:
     """Record × recipient: the groups granted, or withheld with the reason."""
     from node.cli.demo_federation import ADMINISTRATIONS, PLAYERS
 
-    table = Table(title="Record × recipient: groups granted or withheld, and by which rule (from the stored decisions)", show_lines=True)
+    table = Table(
+        title="Record × recipient: groups granted or withheld, and by which rule (from the stored decisions)",
+        show_lines=True,
+    )
     table.add_column("record", max_width=34)
     for player in PLAYERS:
         table.add_column(player.id, max_width=30)
     for sender in ADMINISTRATIONS:
         with show.opened(sender.id).database.read() as connection:
             drafts = list(connection.execute(draft.select().order_by(draft.c.kind, draft.c.id)))
-            chosen = [row for row in drafts if row.kind == "alert"][:1] + [row for row in drafts if row.kind == "seizure"][:SHOWN]
+            chosen = [row for row in drafts if row.kind == "alert"][:1] + [
+                row for row in drafts if row.kind == "seizure"
+            ][:SHOWN]
             for row in chosen:
                 title = records.find(connection, row.rid, sender.id)[0].title
                 cells = [f"[bold]{row.reference}[/bold] {title}"]
@@ -40,13 +46,27 @@ def matrix(show: Demonstration) -> Table:
                         cells.append("[dim]its own[/dim]")
                         continue
                     given = connection.execute(
-                        disclosure.select().where(disclosure.c.rid == row.rid, disclosure.c.recipient == player.id)
+                        disclosure.select().where(
+                            disclosure.c.rid == row.rid, disclosure.c.recipient == player.id
+                        )
                     ).first()
                     if given is not None:
-                        cells.append(_granted(given.groups, json.loads(decision_body(connection, given.decision) or "{}")))
+                        cells.append(
+                            _granted(
+                                given.groups, json.loads(decision_body(connection, given.decision) or "{}")
+                            )
+                        )
                         continue
-                    kept = connection.execute(withheld.select().where(withheld.c.rid == row.rid, withheld.c.recipient == player.id)).first()
-                    cells.append(_withheld({} if kept is None else json.loads(decision_body(connection, kept.decision) or "{}")))
+                    kept = connection.execute(
+                        withheld.select().where(withheld.c.rid == row.rid, withheld.c.recipient == player.id)
+                    ).first()
+                    cells.append(
+                        _withheld(
+                            {}
+                            if kept is None
+                            else json.loads(decision_body(connection, kept.decision) or "{}")
+                        )
+                    )
                 table.add_row(*cells)
     return table
 
@@ -86,7 +106,8 @@ def holdings(show: Demonstration) -> Table:
     for player in PLAYERS:
         with show.opened(player.id).database.read() as connection:
             held = {
-                sender.id: len(records.search(connection, filters={"node": [sender.id]}, limit=10_000)) for sender in PLAYERS
+                sender.id: len(records.search(connection, filters={"node": [sender.id]}, limit=10_000))
+                for sender in PLAYERS
             }
         out = show.out_feeds(player.id)
         table.add_row(

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import Connection, Row, func, select
@@ -23,8 +23,10 @@ from crypto import b64
 from federation.errors import NotFound
 from federation.records import Fault, get_schema
 from node.storage import drafts, records
-from node.storage.database import Database
 from node.storage.tables import draft, record
+
+if TYPE_CHECKING:
+    from node.storage.database import Database
 
 SCHEMA: Final = "alert/1"
 HS_EDITION: Final = "2022"
@@ -32,7 +34,7 @@ Translations = Sequence[tuple[str, str]]
 """(language, text) pairs."""
 
 
-class AlertRefused(Exception):  # noqa: N818 - the name is the sentence
+class AlertRefused(Exception):
     """The alert is not complete; `faults` names every field that is wrong, with the remedy."""
 
     def __init__(self, faults: Iterable[str]) -> None:
@@ -196,9 +198,7 @@ def _merged(groups: Mapping[str, Any], wishes: Wishes) -> dict[str, Any]:
         "origin": wishes.origin, "departure": wishes.departure, "transit": wishes.transit,
         "destination": wishes.destination,
     }  # fmt: skip
-    said = [
-        {"role": role, "country": country} for role, countries in roles.items() for country in countries
-    ]
+    said = [{"role": role, "country": country} for role, countries in roles.items() for country in countries]
     pattern = {
         **groups.get("pattern", {}),
         **_told(

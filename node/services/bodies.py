@@ -7,14 +7,15 @@ no full record is ever put together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from typing import Any
-
-from sqlalchemy import Row
+from typing import TYPE_CHECKING, Any
 
 from crypto import sdjwt
 from federation.envelope import VerifiedRecord, reopen_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy import Row
 
 
 def bits(mask: int) -> list[int]:

@@ -20,14 +20,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, func, select, text
 
 from crypto import b64, jcs, merkle
 from crypto.checkpoint import open_checkpoint
 from crypto.errors import CryptoError
-from federation.directory import Directory
 from federation.envelope import verify_record
 from federation.errors import FederationError, Malformed
 from federation.feed import FeedId, Leaf, key_name, parse_leaf
@@ -35,7 +34,6 @@ from federation.receipts import verify_receipt
 from federation.records import get_schema
 from node.services import bodies
 from node.storage import feeds, records
-from node.storage.database import Database
 from node.storage.tables import (
     decision,
     disclosure,
@@ -50,6 +48,10 @@ from node.storage.tables import (
     record,
     tombstone,
 )
+
+if TYPE_CHECKING:
+    from federation.directory import Directory
+    from node.storage.database import Database
 
 STEP: Final = 500
 RESTORE: Final = "restore the database from a backup taken before it was damaged"
@@ -202,9 +204,7 @@ class _Check:
 
     def _records(self) -> Iterator[Finding]:
         total = self.connection.scalar(select(func.count()).select_from(record)) or 0
-        gone = {
-            (iss, rid) for iss, rid in self.connection.execute(select(tombstone.c.iss, tombstone.c.rid)).tuples()
-        }
+        gone = {(iss, rid) for iss, rid in self.connection.execute(select(tombstone.c.iss, tombstone.c.rid)).tuples()}
         start = done = 0
         while rows := self.connection.execute(
             select(record).where(record.c.id > start).order_by(record.c.id).limit(STEP)
@@ -361,7 +361,9 @@ class _Check:
             .tuples()
             .all()
         )
-        for row in self.connection.execute(select(draft.c.reference, draft.c.kind, draft.c.state, draft.c.rid, draft.c.ver)):
+        for row in self.connection.execute(
+            select(draft.c.reference, draft.c.kind, draft.c.state, draft.c.rid, draft.c.ver)
+        ):
             name = f"{row.kind} {row.reference}"
             out = latest.pop(row.rid, 0)
             if row.state == "released" and out != row.ver:
@@ -372,5 +374,5 @@ class _Check:
 
 def _facets(row: Row[Any], groups: Any) -> Iterator[tuple[str, str, str]]:
     facets = get_schema(row.sch).facets(groups)
-    for field, value, day, _ in records.facet_rows(row.id, row.kind, row.iss, facets):
+    for field, value, day, _ in records.facet_values(row.id, row.kind, row.iss, facets):
         yield field, value, day

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
@@ -20,14 +19,18 @@ from crypto import b64
 from federation.records import Fault, get_schema
 from node.services.publishing import SCHEMA_OF
 from node.storage import drafts
-from node.storage.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from node.storage.database import Database
 
 KINDS: Final = ("seizure", "alert")
 MAX_REFERENCE: Final = 200
 SOURCE: Final = "api"
 
 
-class DraftRefused(Exception):  # noqa: N818 - the name is the sentence
+class DraftRefused(Exception):
     """A draft with faults: all of them, and nothing was kept."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
@@ -86,14 +89,10 @@ def keep(
     outcome: Literal["created", "changed", "unchanged"] = (
         "created" if before is None else "unchanged" if before.content_hash == digest else "changed"
     )
-    return Kept(
-        kind=kind, reference=name, rid=row.rid, ver=row.ver, outcome=outcome, warnings=report.warnings
-    )
+    return Kept(kind=kind, reference=name, rid=row.rid, ver=row.ver, outcome=outcome, warnings=report.warnings)
 
 
-def _identity(
-    kind: str, groups: Mapping[str, Any], administration: str, reference: str | None
-) -> list[Fault]:
+def _identity(kind: str, groups: Mapping[str, Any], administration: str, reference: str | None) -> list[Fault]:
     """What is wrong with who says it and how it is called; the schema checks the form of both."""
     faults = []
     if reference is not None and not (0 < len(reference.strip()) <= MAX_REFERENCE and reference.isprintable()):

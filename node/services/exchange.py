@@ -11,24 +11,28 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import structlog
 
-from crypto.signer import Signer
-from federation.directory import Directory
 from federation.errors import FederationError
-from federation.feed import Lane
 from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.services import indexing
 from node.services.intake import PeerDesk
-from node.services.membership import Membership
 from node.storage import feeds
-from node.storage.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crypto.signer import Signer
+    from federation.directory import Directory
+    from federation.feed import Lane
+    from node.services.membership import Membership
+    from node.storage.database import Database
 
 HINT_SECONDS: Final = 1.0
 """At most one hint a second and peer (protocol page, section 8)."""
@@ -92,7 +96,7 @@ class Exchange:
         """A replication loop for a peer, not started."""
         return PeerLoop(
             peer=peer, link=self.link(peer), desk=self.desk(peer), clock=time.monotonic, chance=random.random,
-            offload=asyncio.to_thread, poll=self.poll_seconds, on_applied=lambda lane, stored, bad: self._applied(peer, lane, stored, bad),
+            offload=asyncio.to_thread, poll=self.poll_seconds, on_applied=partial(self._applied, peer),
         )  # fmt: skip
 
     def _applied(self, peer: str, lane: Lane, stored: int, quarantined: int) -> None:
@@ -130,7 +134,7 @@ class Exchange:
             try:
                 await self.loops[peer].run()
             except Exception as error:  # noqa: BLE001 - the last resort, told in the log
-                log.error("replication loop failed", peer=peer, error=type(error).__name__)
+                log.error("replication loop failed", peer=peer, error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
                 await asyncio.sleep(5.0)
 
     async def _send_hints(self) -> None:
@@ -190,7 +194,10 @@ class Exchange:
             try:
                 results[member.id] = {"entries": await loop.round(), "problem": None}
             except (LinkDown, FederationError) as error:
-                results[member.id] = {"entries": sum(lane.pulled for lane in loop.lanes.values()), "problem": str(error)}
+                results[member.id] = {
+                    "entries": sum(lane.pulled for lane in loop.lanes.values()),
+                    "problem": str(error),
+                }
         return results
 
     async def stop(self) -> None:

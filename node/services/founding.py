@@ -11,21 +11,24 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from crypto import b64
-from crypto.keys import KeyUse
 from crypto.signer import FileSigner, Signer
-from federation.directory import Directory
-from federation.membership import Kind
 from federation.nodecard import make_card
-from federation.trust import DirectoryMirror
 from node import settings as node_settings
 from node.services.membership import fetcher
 from node.settings import Settings, SettingsRefused
 from node.storage.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from crypto.keys import KeyUse
+    from federation.directory import Directory
+    from federation.membership import Kind
+    from federation.trust import DirectoryMirror
 
 USES: Final[tuple[KeyUse, ...]] = ("record", "log", "http")
 SECRET_BYTES: Final = 32
@@ -77,7 +80,13 @@ def write_private(path: Path, data: bytes) -> None:
 def card(settings: Settings, signer: Callable[[str], Signer], *, now: int) -> bytes:
     """This node's card, signed by each of its keys."""
     signers: Mapping[KeyUse, Signer] = {use: signer(use) for use in USES}
-    kind: Kind = "rilo" if settings.kind == "rilo" else "oversight" if settings.kind == "oversight" else "administration"
+    kind: Kind = (
+        "rilo"
+        if settings.kind == "rilo"
+        else "oversight"
+        if settings.kind == "oversight"
+        else "administration"
+    )
     return make_card(
         node=settings.id, name=settings.name, kind=kind, country=settings.country, region=settings.region,
         endpoints=[settings.url] if settings.url else [], signers=signers, now=now,
@@ -90,7 +99,9 @@ def fetch_root(url: str) -> bytes:
         return fetch(ROOT)
 
 
-def join(settings: Settings, mirror: DirectoryMirror, url: str, root: bytes, fingerprint: str, *, now: int) -> Directory:
+def join(
+    settings: Settings, mirror: DirectoryMirror, url: str, root: bytes, fingerprint: str, *, now: int
+) -> Directory:
     """Trust the root if it has this fingerprint, fetch the directory, and remember where it came from."""
     mirror.first_trust(root, fingerprint)
     with fetcher(url) as fetch:

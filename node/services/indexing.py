@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, select
 
 from node.services import bodies
 from node.storage import fulltext, records
-from node.storage.database import Database
 from node.storage.tables import record
+
+if TYPE_CHECKING:
+    from node.storage.database import Database
 
 BATCH: Final = 500
 
@@ -32,7 +34,8 @@ def follow(database: Database, *, now: int) -> bool:
             records.visible().where(record.c.id > start, record.c.id <= last[-1]).order_by(record.c.id)
         )
         texts = [
-            (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows
+            (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))]))
+            for row in rows
         ]
         fulltext.put(connection, texts)
         fulltext.advance(connection, last[-1], now=now)

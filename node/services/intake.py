@@ -9,16 +9,11 @@ Trust: what is stored here was verified, except in quarantine, where it is kept 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
-
-from sqlalchemy import Connection, Row
+from typing import TYPE_CHECKING, Any, assert_never
 
 from crypto import merkle
-from crypto.signer import Signer
 from federation import inbox
-from federation.directory import Directory
 from federation.envelope import verify_record
 from federation.errors import Malformed
 from federation.feed import FeedId, Lane, parse_leaf
@@ -29,7 +24,15 @@ from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
 from node.services import bodies
 from node.storage import feeds, quarantine, records
-from node.storage.database import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from crypto.signer import Signer
+    from federation.directory import Directory
+    from node.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +72,7 @@ class PeerDesk:
         with self.database.write() as connection:
             feed = feeds.in_feed(connection, page.feed.sender, page.feed.lane, for_update=True)
             if feed is None:
-                feed = feeds.begin_in_feed(
-                    connection, page.feed.sender, page.feed.lane, epoch=page.feed.epoch, now=now
-                )
+                feed = feeds.begin_in_feed(connection, page.feed.sender, page.feed.lane, epoch=page.feed.epoch, now=now)
             if feed.epoch != page.feed.epoch or feed.size != page.start:
                 raise Malformed(f"the page begins at {page.start}, this node stands at {feed.size}")
             effects = inbox.judge(opened, directory=directory, holdings=Shelf(connection))
@@ -83,12 +84,21 @@ class PeerDesk:
             if page.complete:
                 quarantine.report_unexplained(connection, page.feed.sender, now=now)
             receipt = make_receipt(
-                connection, page.feed, page.range, feed=feed.id, directory=directory, signer=self.log_signer, now=now
+                connection,
+                page.feed,
+                page.range,
+                feed=feed.id,
+                directory=directory,
+                signer=self.log_signer,
+                now=now,
             )
             feeds.keep_receipt(connection, feed.id, receipt.token, now=now)
         counts = inbox.summary(effects)
         return Applied(
-            size=page.range.size, receipt=receipt.token, stored=stored, quarantined=counts.get("quarantine", 0)
+            size=page.range.size,
+            receipt=receipt.token,
+            stored=stored,
+            quarantined=counts.get("quarantine", 0),
         )
 
 

@@ -6,15 +6,18 @@ Trust: nothing here decides what is trusted; `federation.trust` does. A refresh 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
-from federation.directory import Directory
 from federation.errors import DirectoryStale, DirectoryUnreachable, NotFound
 from federation.trust import MAX_METADATA_BYTES, DirectoryMirror
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from federation.directory import Directory
 
 LOOK_SECONDS: Final = 1.0
 """How often a process looks whether another process of this node has refreshed the directory."""
@@ -77,15 +80,21 @@ class fetcher:  # noqa: N801 - used like a function
                 if response.status_code == NOT_FOUND:
                     raise NotFound("the repository has no such file")
                 if response.status_code != OK:
-                    raise DirectoryUnreachable(f"the directory's address answers with status {response.status_code}")
+                    raise DirectoryUnreachable(
+                        f"the directory's address answers with status {response.status_code}"
+                    )
                 data = bytearray()
                 for piece in response.iter_bytes():
                     data += piece
                     if len(data) > MAX_FETCH:
-                        raise DirectoryUnreachable("the directory's address answers with more than a directory has")
+                        raise DirectoryUnreachable(
+                            "the directory's address answers with more than a directory has"
+                        )
                 return bytes(data)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise DirectoryUnreachable(f"the directory's address does not answer: {type(error).__name__}") from error
+            raise DirectoryUnreachable(
+                f"the directory's address does not answer: {type(error).__name__}"
+            ) from error
 
 
 def repository_url(url: str) -> str:

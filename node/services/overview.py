@@ -9,23 +9,26 @@ peer's node stored an entry, and never that a person read it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import Connection, Row, func, select
 
 from crypto import b64
 from crypto.errors import CryptoError
-from federation.directory import Directory
 from federation.errors import DirectoryStale, NotFound
 from node.services import indexing
-from node.services.membership import Membership
 from node.storage import audit, drafts, feeds, policies, quarantine, records
 from node.storage.database import Database, WrongSchema
 from node.storage.tables import decision, disclosure, tombstone, withheld
 from node.storage.tables import quarantine as held_back
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from federation.directory import Directory
+    from node.services.membership import Membership
 
 JWS_PARTS: Final = 3
 
@@ -176,9 +179,7 @@ def recipients(database: Database, *, node: str, rid: str) -> list[RecipientView
         grants = [row for (_, found), row in feeds.grants(connection, node, [rid]).items() if found == rid]
         entries = _newest_entries(connection, node, rid)
         out = {row.id: row for row in feeds.out_feeds(connection)}
-        stayed = list(
-            connection.execute(select(withheld).where(withheld.c.iss == node, withheld.c.rid == rid))
-        )
+        stayed = list(connection.execute(select(withheld).where(withheld.c.iss == node, withheld.c.rid == rid)))
         bodies = _decisions(connection, {row.decision for row in [*grants, *stayed]})
     got = [_recipient(row, entries.get(row.recipient), out, bodies) for row in grants]
     names = {view.recipient for view in got}
@@ -198,9 +199,7 @@ def receipts(database: Database) -> dict[str, list[dict[str, Any]]]:
                 "size": row.size,
                 "confirmed": row.receipt_size,
                 "at": row.receipt_at,
-                "quarantined": [
-                    {"n": n, "problem": word} for n, word in sorted(_quarantined(row.receipt).items())
-                ],
+                "quarantined": [{"n": n, "problem": word} for n, word in sorted(_quarantined(row.receipt).items())],
                 "token": row.receipt,
             }
             for row in feeds.out_feeds(connection)
@@ -225,9 +224,7 @@ def receipts(database: Database) -> dict[str, list[dict[str, Any]]]:
     return {"received": received, "given": given}
 
 
-def node_view(
-    database: Database, membership: Membership, *, node: str, name: str, kind: str, now: int
-) -> NodeView:
+def node_view(database: Database, membership: Membership, *, node: str, name: str, kind: str, now: int) -> NodeView:
     """What this node is and holds, in counts."""
     directory: Directory | None
     try:
@@ -236,9 +233,7 @@ def node_view(
         directory = None
     with database.read() as connection:
         active = policies.active(connection)
-        held = connection.scalar(
-            select(func.count()).select_from(held_back).where(held_back.c.state == "held")
-        )
+        held = connection.scalar(select(func.count()).select_from(held_back).where(held_back.c.state == "held"))
         return NodeView(
             id=node,
             name=name,
@@ -305,9 +300,7 @@ def _in_lane(row: Row[Any], held: int) -> InLane:
 
 
 def _held_by_feed(connection: Connection) -> dict[int, int]:
-    statement = (
-        select(held_back.c.feed, func.count()).where(held_back.c.state == "held").group_by(held_back.c.feed)
-    )
+    statement = select(held_back.c.feed, func.count()).where(held_back.c.state == "held").group_by(held_back.c.feed)
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 

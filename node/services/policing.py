@@ -11,14 +11,11 @@ business of the caller. Reasons name rules, so explanations are for this node's 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, select
 
-from federation.attributes import Attributes, Recipient
-from federation.directory import Directory
 from federation.errors import NotFound
 from federation.grants import Handling
 from federation.policy import (
@@ -36,10 +33,16 @@ from federation.policy import (
 )
 from federation.records import get_schema
 from node.services import bodies
-from node.services.publishing import Publisher, ReleaseReport
 from node.storage import audit, feeds, policies, records
-from node.storage.database import Database
 from node.storage.tables import draft, record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from federation.attributes import Attributes, Recipient
+    from federation.directory import Directory
+    from node.services.publishing import Publisher, ReleaseReport
+    from node.storage.database import Database
 
 PLACEHOLDER: Final = "XX"
 
@@ -134,9 +137,7 @@ def activate(
                 f"write version = {row.version + 1} or higher",
             )
             raise PolicyRefused([fault])
-        policies.activate(
-            connection, version=policy.version, body=str(body), author=policy.author, by=by, now=now
-        )
+        policies.activate(connection, version=policy.version, body=str(body), author=policy.author, by=by, now=now)
         offered = None
         if publisher is not None:
             offered = replace(publisher, policy=compile_policy(policy)).offer_again(connection, now=now)
@@ -153,9 +154,7 @@ def difference(
         old = Policy(country=new.country, version=0, author="", approver="")
         if row is not None:
             old = load_policy(row.body, format="toml")
-        found = diff(
-            compile_policy(old), compile_policy(new), _own(connection, node, titles), recipients, now
-        )
+        found = diff(compile_policy(old), compile_policy(new), _own(connection, node, titles), recipients, now)
     named = {change.rid for change in (*found.gained, *found.lost)} | {rid for rid, _ in found.handling}
     return found, {rid: title for rid, title in titles.items() if rid in named}
 

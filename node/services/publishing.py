@@ -13,18 +13,14 @@ Trust: the drafts are our own officers' words. What leaves is built from the dec
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, select
 
 from crypto import b64
-from crypto.signer import Signer
-from federation.attributes import Attributes
-from federation.directory import Directory
 from federation.envelope import IssuedRecord, VerifiedRecord, issue_record
-from federation.feed import Leaf, Lane, lane_for, leaf_text, mask_text
+from federation.feed import Lane, Leaf, lane_for, leaf_text, mask_text
 from federation.grants import Handling
 from federation.policy import CompiledPolicy, Decision, decide_all
 from federation.records import Schema, get_schema
@@ -33,12 +29,23 @@ from node.storage import audit, drafts, feeds, records
 from node.storage.database import Database, insert_rows
 from node.storage.tables import grant_out, record, withheld
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from crypto.signer import Signer
+    from federation.attributes import Attributes
+    from federation.directory import Directory
+
 BATCH: Final = 100
 """Drafts in one transaction: long enough to be fast, short enough that officers do not wait for the lock."""
 GID_BYTES: Final = 16
 Version = IssuedRecord | VerifiedRecord
 """A version of our own: just signed, or opened again from our storage."""
-SCHEMA_OF: Final[Mapping[str, str]] = {"seizure": "seizure/1", "alert": "alert/1", "annotation": "annotation/1"}
+SCHEMA_OF: Final[Mapping[str, str]] = {
+    "seizure": "seizure/1",
+    "alert": "alert/1",
+    "annotation": "annotation/1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +133,9 @@ class Publisher:
         groups = schema.prepare(json.loads(row.groups))
         faults = schema.validate(groups).errors
         if faults:
-            return Refused(row.reference, tuple(f"{fault.path}: {fault.wrong}; {fault.remedy}" for fault in faults))
+            return Refused(
+                row.reference, tuple(f"{fault.path}: {fault.wrong}; {fault.remedy}" for fault in faults)
+            )
         issued = issue_record(
             fed=self.fed, iss=self.node, rid=row.rid, ver=row.ver, prev=None if before is None else before.jh,
             kind=row.kind, sch=schema.id, handling=self.handling, groups=groups, signer=self.signer, now=now,
@@ -150,7 +159,9 @@ class Publisher:
         """
         report = ReleaseReport()
         offer = _Offer(self, connection, by="policy", now=now, second=True, only_new=True)
-        for row in connection.execute(records.visible().where(record.c.iss == self.node).order_by(record.c.id)):
+        for row in connection.execute(
+            records.visible().where(record.c.iss == self.node).order_by(record.c.id)
+        ):
             opened = bodies.reopen_row(row)
             schema = get_schema(row.sch)
             attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
@@ -184,7 +195,14 @@ class _Offer:
     """Feed entries, grants, decisions and disclosure rows of one transaction, gathered and written at once."""
 
     def __init__(
-        self, publisher: Publisher, connection: Connection, *, by: str, now: int, second: bool, only_new: bool = False
+        self,
+        publisher: Publisher,
+        connection: Connection,
+        *,
+        by: str,
+        now: int,
+        second: bool,
+        only_new: bool = False,
     ) -> None:
         self._publisher, self._connection = publisher, connection
         self._by, self._now, self._second, self._only_new = by, now, second, only_new
@@ -236,13 +254,13 @@ class _Offer:
         found = feeds.grants(self._connection, issued.iss, [issued.rid])
         return {recipient: row for (recipient, _), row in found.items()}
 
-    def _put(
-        self, issued: Version, decision: Decision, row_id: int, previous: Row[Any] | None
-    ) -> None:
+    def _put(self, issued: Version, decision: Decision, row_id: int, previous: Row[Any] | None) -> None:
         mask = bodies.mask_of(decision.groups, issued.index)
         gid = b64.encode(self._publisher.token(GID_BYTES))
         grant = _grant(decision, gid)
-        self._append("put", issued, decision, mask=mask, gid=gid, grant=grant, row_id=row_id, previous=previous)
+        self._append(
+            "put", issued, decision, mask=mask, gid=gid, grant=grant, row_id=row_id, previous=previous
+        )
 
     def _less(self, issued: Version, decision: Decision, previous: Row[Any]) -> None:
         gid = b64.encode(self._publisher.token(GID_BYTES))

@@ -15,9 +15,8 @@ from __future__ import annotations
 import calendar
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import Connection, Row, func, select
@@ -27,8 +26,12 @@ from crypto.errors import CryptoError
 from federation.grants import PURPOSE, Action, Handling, HandlingRefused, Verdict, may
 from federation.records.facts import brand_key
 from node.storage import audit, fulltext, records
-from node.storage.database import Database
 from node.storage.tables import record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from node.storage.database import Database
 
 FIELDS: Final = (
     "category",
@@ -182,9 +185,7 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
     )
 
 
-def allowed(
-    row: Row[Any], action: Action, purpose: str | None, *, now: int
-) -> tuple[Handling | None, Verdict]:
+def allowed(row: Row[Any], action: Action, purpose: str | None, *, now: int) -> tuple[Handling | None, Verdict]:
     """The one guard of stored records: the effective handling of a version, and what it says to `action`."""
     try:
         handling = Handling.from_json(json.loads(row.handling))
@@ -219,9 +220,7 @@ def _forms(name: str, value: str) -> tuple[str, ...]:
     """How a value may stand in the facets."""
     text = value.strip()
     if not text or len(text) > MAX_VALUE or not text.isprintable():
-        raise CriteriaRefused(
-            name, f"has a value that is empty, not printable or longer than {MAX_VALUE} characters"
-        )
+        raise CriteriaRefused(name, f"has a value that is empty, not printable or longer than {MAX_VALUE} characters")
     if name in _UPPER:
         return (text.upper(),)
     if name == "brand":
@@ -229,9 +228,7 @@ def _forms(name: str, value: str) -> tuple[str, ...]:
     if name == "hs":
         code = re.sub(r"[. ]", "", text)
         if not _HS.fullmatch(code):
-            raise CriteriaRefused(
-                name, "is a chapter, heading or subheading: two, four or six digits, such as 6403"
-            )
+            raise CriteriaRefused(name, "is a chapter, heading or subheading: two, four or six digits, such as 6403")
         return (code,)
     # Codes are lower case; a published value outside its list keeps its own letters.
     return (text.casefold(), text)
@@ -356,9 +353,7 @@ def _last_day(value: str | None) -> str | None:
 
 def _period(name: str, value: str) -> tuple[int, int | None, int | None]:
     found = _DAY.fullmatch(value)
-    year, month, day = (
-        (int(part) if part else None for part in found.groups()) if found else (None, None, None)
-    )
+    year, month, day = (int(part) if part else None for part in found.groups()) if found else (None, None, None)
     sound = year and month in {None, *range(1, 13)}
     if sound and year and month and day is not None:
         sound = 1 <= day <= calendar.monthrange(year, month)[1]
@@ -373,9 +368,7 @@ def _cursor(day: str, row_id: int) -> str:
 
 def _read_cursor(text: str) -> tuple[str, int]:
     """A cursor, or `CriteriaRefused`: whatever was done to it, it is a place in the results or nothing."""
-    wrong = CriteriaRefused(
-        "cursor", "is not one that a search gave: take `next` of the page before, or leave it out"
-    )
+    wrong = CriteriaRefused("cursor", "is not one that a search gave: take `next` of the page before, or leave it out")
     if len(text) > MAX_CURSOR:
         raise wrong
     try:

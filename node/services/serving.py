@@ -9,22 +9,24 @@ Trust: the peer is the one who signed the request. It gets its own feeds and lea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, select, update
 
 from crypto import merkle
 from crypto.checkpoint import open_checkpoint, sign_checkpoint
 from crypto.errors import CryptoError
-from crypto.signer import Signer
-from federation.directory import Directory
 from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotFound, Refused
 from federation.feed import FeedId, Lane, key_name
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
-from federation.receipts import Receipt
 from node.services import bodies
 from node.storage import feeds
 from node.storage.tables import entry_out, feed_out, record
+
+if TYPE_CHECKING:
+    from crypto.signer import Signer
+    from federation.directory import Directory
+    from federation.receipts import Receipt
 
 ROOM: Final = MAX_PAGE_BYTES - 65_536
 """Bytes for entries: what is left of a page for its frame and its two notes."""
@@ -54,7 +56,11 @@ class Server:
         begin = self._range(connection, row, start, size)
         if note is not None:
             self._compare(note, feed, begin, start)
-        entries = self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES)) if row is not None else []
+        entries = (
+            self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES))
+            if row is not None
+            else []
+        )
         end = begin.extend(merkle.leaf_hash(entry.e.encode()) for entry in entries)
         head = end if row is None or end.size == size else feeds.unpack(size, row.hashes)
         checkpoint = self._sign(feed, end)
@@ -67,7 +73,9 @@ class Server:
             directory_version=self.directory.version,
         )
 
-    def _range(self, connection: Connection, row: Row[Any] | None, start: int, size: int) -> merkle.CompactRange:
+    def _range(
+        self, connection: Connection, row: Row[Any] | None, start: int, size: int
+    ) -> merkle.CompactRange:
         if start > size:
             raise FromBeyondHead("this feed is shorter than the recipient says", expected=size)
         return merkle.CompactRange() if row is None else feeds.range_at(connection, row.id, start)
@@ -86,7 +94,9 @@ class Server:
             raise FeedEpochRequired("this node signed that checkpoint and no longer has its history")
 
     @staticmethod
-    def _entries(connection: Connection, row: Row[Any], recipient: str, start: int, limit: int) -> list[PageEntry]:
+    def _entries(
+        connection: Connection, row: Row[Any], recipient: str, start: int, limit: int
+    ) -> list[PageEntry]:
         entries: list[PageEntry] = []
         room = ROOM
         for item in feeds.out_entries(connection, row.id, recipient, start, limit):
@@ -109,7 +119,12 @@ class Server:
 
 def _body(item: Row[Any]) -> str | None:
     """What of the entry's record may be shown to the recipient now; None when something later took its place."""
-    if item.jwt is None or item.state not in SHOWN_STATES or item.granted is None or item.granted_ver != item.ver:
+    if (
+        item.jwt is None
+        or item.state not in SHOWN_STATES
+        or item.granted is None
+        or item.granted_ver != item.ver
+    ):
         return None
     wanted = int(item.mask, 16) & int(item.granted, 16)
     if not wanted:

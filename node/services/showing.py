@@ -10,9 +10,8 @@ Trust: the stored bytes were verified when they were stored; `fsck` verifies the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, select
 
@@ -22,8 +21,12 @@ from federation.grants import Action
 from federation.records import UnknownSchema, get_schema
 from node.services import bodies, search
 from node.storage import audit, feeds, records
-from node.storage.database import Database
 from node.storage.tables import draft, tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from node.storage.database import Database
 
 OWN: Final = frozenset({"released", "shared"})
 """States of versions that this node issued."""
@@ -144,9 +147,7 @@ def in_use(connection: Connection, *, rid: str, iss: str | None = None, ver: int
         issuers = ", ".join(sorted({row.iss for row in rows}))
         raise NotFound(f"several nodes have a record of this id: say which with iss, one of {issuers}")
     if not rows:
-        condition = (
-            (tombstone.c.rid == rid,) if iss is None else (tombstone.c.rid == rid, tombstone.c.iss == iss)
-        )
+        condition = (tombstone.c.rid == rid,) if iss is None else (tombstone.c.rid == rid, tombstone.c.iss == iss)
         if connection.execute(select(tombstone.c.iss).where(*condition)).first() is not None:
             raise Tombstoned("its originator has recalled this record")
         raise NotFound("no record of this id is held and in use")

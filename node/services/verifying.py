@@ -9,16 +9,18 @@ Trust: the bytes are hostile. The directory is the one that the caller points to
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crypto import merkle, strictjson
 from crypto.errors import CryptoError
-from federation.directory import Directory
 from federation.envelope import verify_record
 from federation.errors import FederationError, Malformed
 from federation.feed import FeedId, Leaf, parse_leaf
 from federation.pages import PageEntry, verify_page
 from federation.receipts import verify_receipt
+
+if TYPE_CHECKING:
+    from federation.directory import Directory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +59,9 @@ def page(
     Without `recipient` the page is taken as one for whom its feed names.
     """
     found = verify_page(
-        data, directory=directory, recipient=recipient or _recipient(data), start=start or merkle.CompactRange()
-    )
+        data, directory=directory, recipient=recipient or _recipient(data), now=now,
+        start=start or merkle.CompactRange(),
+    )  # fmt: skip
     bad = []
     for at, entry in enumerate(found.entries):
         try:

@@ -1,4 +1,4 @@
-"""The disclosure log and the stored decisions: written in the transaction of what they tell, so nothing leaves unlogged.
+"""The disclosure log and the stored decisions, written in the transaction of what they tell: nothing leaves unlogged.
 
 A row says who disclosed what to whom, when, for which purpose and on which decision. Rows are only ever added. The
 Merkle log over them is a later part of the product; the rows are complete now.
@@ -8,14 +8,16 @@ Trust: whoever can write to the database can remove rows. Until the log over the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, func, select
 
 from node.storage.database import insert_rows
 from node.storage.tables import decision, disclosure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _COLUMNS: Final = (
     "at", "action", "actor", "recipient", "iss", "rid", "ver", "groups", "purpose", "legal", "policy_version",
@@ -66,7 +68,10 @@ def store_decisions(connection: Connection, bodies: Mapping[str, str]) -> None:
         return
     there = set(connection.scalars(select(decision.c.hash).where(decision.c.hash.in_(list(bodies)))))
     insert_rows(
-        connection, decision, ("hash", "body"), [(key, body) for key, body in bodies.items() if key not in there]
+        connection,
+        decision,
+        ("hash", "body"),
+        [(key, body) for key, body in bodies.items() if key not in there],
     )
 
 

@@ -9,11 +9,10 @@ SQLite runs in WAL mode with synchronous=FULL: what was committed survives a los
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from alembic import command
 from alembic.config import Config
@@ -23,6 +22,9 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, func, se
 from sqlalchemy.engine import make_url
 
 import migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 BUSY_MILLISECONDS: Final = 30_000
 """How long a SQLite writer waits for another one before it gives up."""
@@ -72,7 +74,9 @@ class Database:
         wanted = ScriptDirectory.from_config(alembic_config()).get_current_head()
         found = self.revision()
         if found != wanted:
-            raise WrongSchema(f"the database is at revision {found}, this software needs {wanted}: run `tidewaiter migrate`")
+            raise WrongSchema(
+                f"the database is at revision {found}, this software needs {wanted}: run `tidewaiter migrate`"
+            )
 
     def close(self) -> None:
         """Close all connections."""
@@ -86,12 +90,14 @@ def alembic_config() -> Config:
     return config
 
 
-def insert_rows(connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
+def insert_rows(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]
+) -> None:
     """Insert many rows in the fastest way that the database has. Values are those of the driver, without processing."""
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_sqlite_insert(table.name, columns), rows)  # type: ignore[arg-type]
+        connection.exec_driver_sql(_sqlite_insert(table.name, columns), rows)
         return
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101 - an open connection has one

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
 from node.storage.tables import draft
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,9 @@ class NewDraft:
     warnings: int = 0
 
 
-def find(connection: Connection, administration: str, kind: str, references: Collection[str]) -> dict[str, Row[Any]]:
+def find(
+    connection: Connection, administration: str, kind: str, references: Collection[str]
+) -> dict[str, Row[Any]]:
     """The drafts with these references."""
     found: dict[str, Row[Any]] = {}
     names = sorted(references)
@@ -87,7 +91,9 @@ def change(connection: Connection, row: Row[Any], item: NewDraft, *, now: int) -
     )
 
 
-def waiting(connection: Connection, *, kind: str | None = None, references: Sequence[str] | None = None) -> list[int]:
+def waiting(
+    connection: Connection, *, kind: str | None = None, references: Sequence[str] | None = None
+) -> list[int]:
     """Row ids of the drafts that wait for release, oldest first."""
     statement = select(draft.c.id).where(draft.c.state == "draft").order_by(draft.c.id)
     if kind is not None:
@@ -103,7 +109,9 @@ def to_release(connection: Connection, ids: Collection[int]) -> list[Row[Any]]:
     return list(connection.execute(statement.with_for_update()))
 
 
-def mark_released(connection: Connection, ids: Collection[int], *, by: str, second: str | None, now: int) -> None:
+def mark_released(
+    connection: Connection, ids: Collection[int], *, by: str, second: str | None, now: int
+) -> None:
     """The drafts are out."""
     if ids:
         connection.execute(
@@ -117,7 +125,9 @@ def references_of_source(connection: Connection, administration: str, source: st
     """The references that came from this file before: what vanished from it is a question to the user."""
     return set(
         connection.scalars(
-            select(draft.c.reference).where(draft.c.administration == administration, draft.c.source == source)
+            select(draft.c.reference).where(
+                draft.c.administration == administration, draft.c.source == source
+            )
         )
     )
 
@@ -132,4 +142,5 @@ def listing(connection: Connection, *, state: str | None = None, limit: int = 10
 
 def counts(connection: Connection) -> dict[str, int]:
     """How many drafts are in each state."""
-    return {state: count for state, count in connection.execute(select(draft.c.state, func.count()).group_by(draft.c.state))}
+    rows = connection.execute(select(draft.c.state, func.count()).group_by(draft.c.state))
+    return {row[0]: row[1] for row in rows}

@@ -7,9 +7,8 @@ UPDATE in the order of their ids. Never a sequence: a sequence has gaps and does
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, and_, delete, func, select, update
 
@@ -17,6 +16,9 @@ from crypto import merkle
 from federation.feed import LANES, FeedId, Lane
 from node.storage.database import insert_rows
 from node.storage.tables import entry_in, entry_out, feed_in, feed_out, grant_out, range_out, record, withheld
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
 
 SNAPSHOT_EVERY: Final = 256
 """A compact range is kept at every multiple of this: so many leaves at most are hashed again for a page."""
@@ -55,12 +57,16 @@ class OutFeed:
 
 def ensure(connection: Connection, recipients: Collection[str]) -> None:
     """Make sure that both lanes of each recipient exist (epoch 0)."""
-    there = {(row.recipient, row.lane) for row in connection.execute(select(feed_out.c.recipient, feed_out.c.lane))}
+    there = {
+        (row.recipient, row.lane) for row in connection.execute(select(feed_out.c.recipient, feed_out.c.lane))
+    }
     for recipient in sorted(recipients):
         for lane in LANES:
             if (recipient, lane) not in there:
                 connection.execute(
-                    feed_out.insert().values(recipient=recipient, lane=lane, epoch=0, size=0, hashes=b"", receipt_size=0)
+                    feed_out.insert().values(
+                        recipient=recipient, lane=lane, epoch=0, size=0, hashes=b"", receipt_size=0
+                    )
                 )
 
 
@@ -86,7 +92,9 @@ def lock(connection: Connection, recipients: Collection[str]) -> dict[tuple[str,
         .with_for_update(of=feed_out)
     )
     return {
-        (row.recipient, row.lane): OutFeed(row.id, row.recipient, row.lane, row.epoch, unpack(row.size, row.hashes))
+        (row.recipient, row.lane): OutFeed(
+            row.id, row.recipient, row.lane, row.epoch, unpack(row.size, row.hashes)
+        )
         for row in connection.execute(statement)
     }
 
@@ -124,7 +132,9 @@ def append(connection: Connection, entries: Sequence[NewEntry]) -> None:
                 snapshots.append((feed_id, compact.size, pack(compact)))
         feed.range = compact.extend(batch)
         connection.execute(
-            update(feed_out).where(feed_out.c.id == feed_id).values(size=feed.range.size, hashes=pack(feed.range))
+            update(feed_out)
+            .where(feed_out.c.id == feed_id)
+            .values(size=feed.range.size, hashes=pack(feed.range))
         )
     insert_rows(connection, entry_out, ("feed", "n", "leaf", "record", "mask"), rows)
     insert_rows(connection, range_out, ("feed", "size", "hashes"), snapshots)
@@ -199,7 +209,9 @@ def out_entries(connection: Connection, feed: int, recipient: str, start: int, l
 
 def grants(connection: Connection, iss: str, rids: Collection[str]) -> dict[tuple[str, str], Row[Any]]:
     """What each recipient was granted of these records so far, by (recipient, rid)."""
-    rows = connection.execute(select(grant_out).where(grant_out.c.iss == iss, grant_out.c.rid.in_(list(rids))))
+    rows = connection.execute(
+        select(grant_out).where(grant_out.c.iss == iss, grant_out.c.rid.in_(list(rids)))
+    )
     return {(row.recipient, row.rid): row for row in rows}
 
 
@@ -227,7 +239,9 @@ def in_feed(connection: Connection, sender: str, lane: Lane, *, for_update: bool
 
 def in_feeds(connection: Connection) -> list[Row[Any]]:
     """All incoming feeds, by sender."""
-    return list(connection.execute(select(feed_in).order_by(feed_in.c.sender, feed_in.c.lane.desc(), feed_in.c.epoch)))
+    return list(
+        connection.execute(select(feed_in).order_by(feed_in.c.sender, feed_in.c.lane.desc(), feed_in.c.epoch))
+    )
 
 
 def in_feed_by_id(connection: Connection, row_id: int) -> Row[Any]:
@@ -258,7 +272,10 @@ def advance(
 ) -> None:  # fmt: skip
     """Move the cursor of an incoming feed, and keep the leaves."""
     insert_rows(
-        connection, entry_in, ("feed", "n", "leaf"), [(feed, start + at, leaf) for at, leaf in enumerate(leaves)]
+        connection,
+        entry_in,
+        ("feed", "n", "leaf"),
+        [(feed, start + at, leaf) for at, leaf in enumerate(leaves)],
     )
     connection.execute(
         update(feed_in)

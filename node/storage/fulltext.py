@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, bindparam, select, text, update
 
 from node.storage.tables import follower
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
 
 NAME: Final = "fulltext"
 MAX_WORDS: Final = 20_000
@@ -25,7 +27,7 @@ _WORD: Final = re.compile(r"\w+")
 def normalise(value: str) -> str:
     """The form in which words are indexed and asked for.
 
-    >>> normalise("Chaussures d’ÉTÉ")
+    >>> normalise("Chaussures d'ÉTÉ")
     'chaussures d ete'
     """
     folded = unicodedata.normalize("NFKD", value).casefold()
@@ -72,7 +74,9 @@ def matching(connection: Connection, words: str, *, limit: int) -> list[int]:
         return []
     if connection.dialect.name == "sqlite":
         query = " ".join(f'"{term}"' for term in terms) + "*"
-        statement = "SELECT rowid FROM fulltext_words WHERE fulltext_words MATCH :q ORDER BY rowid DESC LIMIT :limit"
+        statement = (
+            "SELECT rowid FROM fulltext_words WHERE fulltext_words MATCH :q ORDER BY rowid DESC LIMIT :limit"
+        )
     else:
         query = " & ".join(terms) + ":*"
         statement = (

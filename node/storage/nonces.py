@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from crypto.httpsig import NONCE_KEPT_SECONDS
-from node.storage.database import Database
 from node.storage.tables import nonce
+
+if TYPE_CHECKING:
+    from node.storage.database import Database
 
 SWEEP_EVERY = 300
 """Seconds between two removals of nonces that can not be accepted any more."""

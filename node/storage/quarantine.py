@@ -1,19 +1,22 @@
 """Quarantine: entries that are chained and whose body is not in use, with the reason, in the protocol's word.
 
 States: `held` (with a problem, told in receipts), `awaiting` (a grant whose body did not come, until something later
-explains it), `released` (a retry took it in), `explained` (something later took its place), `erased` (a tombstone came).
+explains it), `released` (a retry took it in), `explained` (something later took its place), `erased` (a tombstone
+came).
 Bodies in quarantine are shown to nobody and indexed nowhere.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, func, select, update
 
 from federation.errors import ProblemType
-from federation.inbox import Await, Quarantine
 from node.storage.tables import feed_in, quarantine
+
+if TYPE_CHECKING:
+    from federation.inbox import Await, Quarantine
 
 LISTED: Final = 1_000
 """How many are named in a receipt."""
@@ -63,7 +66,11 @@ def explain(connection: Connection, iss: str, rid: str, *, gc: int) -> None:
 
 def report_unexplained(connection: Connection, sender: str, *, now: int) -> None:
     """Both lanes' heads are reached: what is still awaited is reported as withheld."""
-    behind = select(func.count()).select_from(feed_in).where(feed_in.c.sender == sender, feed_in.c.size < feed_in.c.head)
+    behind = (
+        select(func.count())
+        .select_from(feed_in)
+        .where(feed_in.c.sender == sender, feed_in.c.size < feed_in.c.head)
+    )
     if connection.scalar(behind):
         return
     connection.execute(
@@ -82,7 +89,7 @@ def erase(connection: Connection, iss: str, rid: str) -> None:
     )
 
 
-def of_feed(connection: Connection, feed: int) -> tuple[list[Row[Any]], int]:
+def of_feed(connection: Connection, feed: int) -> tuple[list[Row[Any, Any]], int]:
     """What is held of one feed now (the first thousand) and how many there are."""
     condition = (quarantine.c.feed == feed, quarantine.c.state == "held")
     listed = connection.execute(
@@ -119,5 +126,7 @@ def retried(connection: Connection, row_id: int, problem: ProblemType, detail: s
 def release(connection: Connection, row_id: int, *, now: int) -> None:
     """A retry took the entry in: its body is kept with the record now."""
     connection.execute(
-        update(quarantine).where(quarantine.c.id == row_id).values(state="released", body=None, retried_at=now)
+        update(quarantine)
+        .where(quarantine.c.id == row_id)
+        .values(state="released", body=None, retried_at=now)
     )

@@ -6,18 +6,21 @@ with their facets; `retire` takes a version out of use; `erase` takes its conten
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, Select, and_, func, literal, select, update
 from sqlalchemy import delete as sql_delete
 
 from federation.ports import Held, HeldVersion
-from federation.records import Facets
 from node.storage import fulltext
 from node.storage.database import allocate, insert_rows
 from node.storage.tables import facet, record, tombstone
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from federation.records import Facets
 
 LIVE: Final = ("released", "shared", "received")
 """States of versions whose content is in use."""
@@ -76,13 +79,14 @@ def keep(connection: Connection, versions: Sequence[NewVersion], *, now: int) ->
                 version.handling, version.title, day, version.state, version.pending, version.gc, now,
             )
         )  # fmt: skip
-        facet_rows.extend(_facets(row_id, version.kind, version.iss, version.facets))
+        facet_rows.extend(facet_values(row_id, version.kind, version.iss, version.facets))
     insert_rows(connection, record, _COLUMNS, rows)
     insert_rows(connection, facet, _FACET_COLUMNS, facet_rows)
     return list(ids)
 
 
-def _facets(row_id: int, kind: str, iss: str, facets: Facets) -> Iterable[tuple[str, str, str, int]]:
+def facet_values(row_id: int, kind: str, iss: str, facets: Facets) -> Iterable[tuple[str, str, str, int]]:
+    """The rows (field, value, day, record) by which a version is found."""
     day = facets.day or NO_DAY
     yield ("kind", kind, day, row_id)
     yield ("node", iss, day, row_id)
@@ -118,10 +122,14 @@ def held(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tupl
             versions.setdefault(rid, {})[ver] = HeldVersion(jh, int(mask, 16))
             counters[rid] = max(counters.get(rid, 0), gc)
         gone = set(
-            connection.scalars(select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids)))
+            connection.scalars(
+                select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids))
+            )
         )
         for rid in versions.keys() | gone:
-            found[iss, rid] = Held(gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid))
+            found[iss, rid] = Held(
+                gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid)
+            )
     return found
 
 
@@ -149,7 +157,7 @@ def set_state(connection: Connection, ids: Collection[int], state: str, *, gc: i
 
 def drop_facets(connection: Connection, row_id: int, kind: str, iss: str, facets: Facets) -> None:
     """Take a version out of the filters. The key of each facet is known, so no index by record is needed."""
-    for field, value, day, _ in _facets(row_id, kind, iss, facets):
+    for field, value, day, _ in facet_values(row_id, kind, iss, facets):
         connection.execute(
             sql_delete(facet).where(
                 facet.c.field == field, facet.c.value == value, facet.c.day == day, facet.c.record == row_id
@@ -159,7 +167,7 @@ def drop_facets(connection: Connection, row_id: int, kind: str, iss: str, facets
 
 def add_facets(connection: Connection, row_id: int, kind: str, iss: str, facets: Facets) -> None:
     """Put a version into the filters."""
-    insert_rows(connection, facet, _FACET_COLUMNS, list(_facets(row_id, kind, iss, facets)))
+    insert_rows(connection, facet, _FACET_COLUMNS, list(facet_values(row_id, kind, iss, facets)))
 
 
 def replace_content(
@@ -190,7 +198,28 @@ def erase(connection: Connection, row_id: int, *, gc: int | None = None) -> None
 def reserve(connection: Connection, *, iss: str, rid: str, ver: int, jh: str, gc: int, now: int) -> None:
     """Remember that a version was taken back before it came: its name and the grant counter, without content."""
     (row_id,) = allocate(connection, record, 1)
-    blank = (row_id, iss, rid, ver, "", "", jh, "", "", "0", 0, 0, None, "{}", "", None, "withdrawn", False, gc, now)
+    blank = (
+        row_id,
+        iss,
+        rid,
+        ver,
+        "",
+        "",
+        jh,
+        "",
+        "",
+        "0",
+        0,
+        0,
+        None,
+        "{}",
+        "",
+        None,
+        "withdrawn",
+        False,
+        gc,
+        now,
+    )
     insert_rows(connection, record, _COLUMNS, [blank])
 
 
@@ -206,7 +235,12 @@ def forget_words(connection: Connection, row_id: int) -> None:
 
 def bury(connection: Connection, *, iss: str, rid: str, ver: int, jwt: str, now: int) -> None:
     """Keep a tombstone; the first one stays."""
-    if connection.execute(select(tombstone.c.ver).where(tombstone.c.iss == iss, tombstone.c.rid == rid)).first() is None:
+    if (
+        connection.execute(
+            select(tombstone.c.ver).where(tombstone.c.iss == iss, tombstone.c.rid == rid)
+        ).first()
+        is None
+    ):
         connection.execute(tombstone.insert().values(iss=iss, rid=rid, ver=ver, jwt=jwt, at=now))
 
 
@@ -251,4 +285,4 @@ def search(
 def count_by_state(connection: Connection) -> dict[str, int]:
     """How many versions are in each state."""
     rows = connection.execute(select(record.c.state, func.count()).group_by(record.c.state))
-    return {state: count for state, count in rows}
+    return {row[0]: row[1] for row in rows}

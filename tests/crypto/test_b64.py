@@ -34,6 +34,7 @@ def test_what_is_not_canonical_is_refused(text):
         b64.decode(text)
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_bytes_come_back_and_the_text_is_that_of_the_standard_library(data):
     text = b64.encode(data)
@@ -41,7 +42,7 @@ def test_bytes_come_back_and_the_text_is_that_of_the_standard_library(data):
     assert b64.decode(text) == data
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="AB-_+/=zQ\n é", max_size=12))
 def test_every_accepted_text_is_the_only_one_for_its_bytes(text):
     try:

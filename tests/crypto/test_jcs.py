@@ -83,7 +83,7 @@ PROFILE = st.recursive(
 )
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(PROFILE)
 def test_the_fast_form_is_the_canonical_form(value):
     assert jcs.profile_bytes(value) == rfc8785.dumps(value) == jcs.canonicalize(value)
@@ -100,7 +100,7 @@ def test_the_fast_form_refuses_what_is_outside_the_profile(value):
         jcs.profile_bytes(value)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @example(3.335474300007617e16)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_double_comes_back_from_its_canonical_form(number):

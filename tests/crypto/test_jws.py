@@ -32,6 +32,7 @@ def signed(header, payload=b"{}", *, signer=SIGNER):
 GOOD = {"alg": "Ed25519", "typ": TYP, "kid": SIGNER.kid}
 
 
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=100))
 def test_what_was_signed_comes_back(payload):
     assert verify(jws.sign_compact(payload, typ=TYP, signer=SIGNER)) == payload
@@ -153,7 +154,7 @@ def test_every_token_of_the_wycheproof_set_is_refused_with_an_error_of_ours():
             jws.verify_compact(token, typ="JWT", key_for=lambda _: SIGNER.public, max_bytes=1_000_000)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text(alphabet="abcAB._-~=é", max_size=30))
 def test_any_text_is_refused_with_an_error_of_ours(text):
     with pytest.raises(CryptoError):

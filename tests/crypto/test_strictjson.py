@@ -253,7 +253,7 @@ def outcome(read, text):
         return "refused"
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(VALUES, st.integers(min_value=1, max_value=4))
 def test_the_fast_way_and_the_slow_way_give_the_same_answer(value, max_depth):
     compact = orjson.dumps(value)
@@ -272,7 +272,7 @@ def test_the_fast_way_and_the_slow_way_give_the_same_answer(value, max_depth):
     assert outcome(profile, compact) == outcome(profile, spaced) == outcome(several, compact)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(VALUES)
 def test_what_is_written_for_the_profile_is_what_the_profile_reads(value):
     written = outcome(strictjson.dumps_profile, value)
@@ -282,7 +282,7 @@ def test_what_is_written_for_the_profile_is_what_the_profile_reads(value):
     assert (written == "refused") == (read == "refused")
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=40) | st.text(alphabet='{}[]",:\\u0dD8ea1.- ', max_size=40).map(str.encode))
 def test_any_bytes_give_a_value_or_a_refusal(data):
     outcome(strictjson.parse, data)

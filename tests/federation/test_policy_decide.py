@@ -87,9 +87,7 @@ def policy(*rules, version=7, country=HOME, instruments=(MAA,)):
 
 
 def asked(*rules, who=KE, record=RECORD, now=NOW, instruments=(MAA,), **more):
-    return decide(
-        record=record, recipient=who, policy=policy(*rules, instruments=instruments), now=now, **more
-    )
+    return decide(record=record, recipient=who, policy=policy(*rules, instruments=instruments), now=now, **more)
 
 
 def but(**changes):
@@ -141,6 +139,11 @@ FEED = {
         [grant("goods", legal=("MAA",))],
         {"now": int(datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())},
         set(),
+    ),
+    "a grant is open from the first second of the first day": (
+        [grant("goods", legal=("MAA",))],
+        {"now": int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())},
+        {"goods"},
     ),
     "withholding beats granting, whatever the order": (
         [withhold("goods"), grant("goods", "case")],
@@ -377,15 +380,11 @@ def test_how_far_it_goes(rules, expected):
     assert (decision.groups, decision.query, decision.hit) == expected
 
 
-FLOOR = Handling(
-    tlp="amber", purposes=words("a", "b"), onward="group:east@2", evidence="ask", keep_until=NOW + 9
-)
+FLOOR = Handling(tlp="amber", purposes=words("a", "b"), onward="group:east@2", evidence="ask", keep_until=NOW + 9)
 
 
 def test_no_rule_widens_the_record_s_own_floor():
-    wide = Terms(
-        handling=Handling(tlp="clear", purposes=words("a", "b", "c"), onward="any-member", evidence="yes")
-    )
+    wide = Terms(handling=Handling(tlp="clear", purposes=words("a", "b", "c"), onward="any-member", evidence="yes"))
     decision = asked(grant("goods", terms=wide), floor=FLOOR)
     assert decision.obligations.handling == FLOOR
 
@@ -411,6 +410,10 @@ def test_every_grant_that_applies_tightens_and_the_others_do_not():
     assert (owed.legal, owed.report_back, owed.receipt_within) == (("MAA",), True, 30)
 
 
+def test_the_legal_basis_travels_with_the_grant():
+    assert asked(grant("goods", legal=("MAA",)), grant("case")).obligations.legal == ("MAA",)
+
+
 def test_days_of_keeping_count_from_the_issue_to_the_end_of_the_day():
     rules = [grant("goods", terms=Terms(keep_days=30)), grant("case", terms=Terms(keep_days=10))]
     issued = NOW - 5 * DAY
@@ -424,9 +427,7 @@ def test_nothing_granted_owes_nothing():
 
 
 def test_what_travels_names_no_rule():
-    decision = asked(
-        grant("goods", id="secret-rule", legal=("MAA",), terms=Terms(report_back=True)), floor=FLOOR
-    )
+    decision = asked(grant("goods", id="secret-rule", legal=("MAA",), terms=Terms(report_back=True)), floor=FLOOR)
     travels = decision.obligations.grant()
     assert set(travels) == {"tlp", "purposes", "onward", "evidence", "keep_until", "legal"}
     assert "secret-rule" not in str(travels)
@@ -563,10 +564,7 @@ REASONS = {
         [grant("goods")],
         {"record": but(tlp="red")},
         "g",
-        (
-            "withheld: rule 'g' does not name the recipient by country or id, "
-            "as a record that is TLP red demands"
-        ),
+        ("withheld: rule 'g' does not name the recipient by country or id, as a record that is TLP red demands"),
         (),
     ),
     "for more than one reason": (
@@ -690,9 +688,7 @@ def test_equal_outcomes_have_one_hash_and_others_another():
     assert kenya == decide(record=RECORD, recipient=KE, policy=compiled, now=NOW)
     assert (
         kenya.content_hash()
-        != decide(
-            record=RECORD, recipient=KE, policy=policy(grant("goods"), version=8), now=NOW
-        ).content_hash()
+        != decide(record=RECORD, recipient=KE, policy=policy(grant("goods"), version=8), now=NOW).content_hash()
     )
 
 
@@ -733,9 +729,7 @@ def test_a_preview_names_record_recipient_and_group_gained_and_lost():
         ("r1", "TZ", "case", "replicate", ""),
         ("r1", "TZ", "hit", "hit", ""),
     }
-    assert diff(old, old, [("r1", RECORD)], EVERYBODY, NOW) == diff(
-        new, new, [("r1", RECORD)], EVERYBODY, NOW
-    )
+    assert diff(old, old, [("r1", RECORD)], EVERYBODY, NOW) == diff(new, new, [("r1", RECORD)], EVERYBODY, NOW)
     assert not diff(old, old, [("r1", RECORD)], EVERYBODY, NOW)
 
 

@@ -32,6 +32,7 @@ def faults(text, **options):
 WRONG = {
     "an unknown member": (HEAD + "rules = 1", "rules", "did you mean 'rule'?"),
     "an unknown member of a rule": (RULE + 'groups = ["goods"]\nembargo = 1', "rule[0].embargo", "not known"),
+    "an unknown member of an instrument": (HEAD + LEGAL + "expires = 1", "instrument[0].expires", "known"),
     "an unknown condition": (
         RULE + 'groups = ["goods"]\nwhen = { contry = ["KE"] }',
         "rule[0].when.contry",
@@ -205,9 +206,7 @@ def test_what_is_wrong_is_told_with_its_path_and_a_remedy(text, path, says):
 
 
 def test_all_faults_are_told_at_once():
-    text = (
-        RULE + 'groups = ["good"]\nwhen = { country = ["UK"], region = 5 }\n[[rule]]\neffect = "no"\nfoo = 1'
-    )
+    text = RULE + 'groups = ["good"]\nwhen = { country = ["UK"], region = 5 }\n[[rule]]\neffect = "no"\nfoo = 1'
     assert set(faults(text.replace("version = 1", 'version = "1"'))) == {
         "version",
         "rule[0].groups[0]",
@@ -238,7 +237,8 @@ def test_json_and_toml_tell_the_same_policy():
         HEAD
         + LEGAL
         + "valid_until = 2029-06-30\n"
-        + '[[rule]]\nid = "r"\neffect = "grant"\ngroups = "minimal"\nlegal = ["MAA"]\nembargo_until = 2026-01-01\n'
+        + '[[rule]]\nid = "r"\neffect = "grant"\ngroups = "minimal"\n'
+        + 'legal = ["MAA"]\nembargo_until = 2026-01-01\n'
     )
     data = {
         "country": "KE",
@@ -309,8 +309,7 @@ def test_the_policies_that_ship_are_read(path: Path):
 def test_every_policy_that_ships_grants_the_regional_office_the_minimal_form(path: Path):
     rules = load_policy(path.read_bytes()).rules
     assert any(
-        rule.effect is Effect.GRANT and rule.when.role == {"rilo"} and rule.groups == {"minimal"}
-        for rule in rules
+        rule.effect is Effect.GRANT and rule.when.role == {"rilo"} and rule.groups == {"minimal"} for rule in rules
     )
 
 
@@ -322,9 +321,7 @@ def test_the_example_shows_every_member_that_there_is():
     assert [member for member in sorted(members) if member not in text] == []
 
 
-READERS = [
-    f'table.{name}("' for name in ("text", "words", "whole", "flag", "day", "instant", "choice", "table")
-]
+READERS = [f'table.{name}("' for name in ("text", "words", "whole", "flag", "day", "instant", "choice", "table")]
 READERS += ['top.text("', 'top.tables("', 'top.whole("', '_listed(table, "']
 
 
@@ -362,11 +359,7 @@ MEMBERS = st.sampled_from(
 )
 
 
-@given(
-    st.lists(
-        st.dictionaries(MEMBERS, JSON | st.dictionaries(MEMBERS, JSON, max_size=3), max_size=4), max_size=3
-    )
-)
+@given(st.lists(st.dictionaries(MEMBERS, JSON | st.dictionaries(MEMBERS, JSON, max_size=3), max_size=4), max_size=3))
 def test_any_rules_are_read_or_refused_and_nothing_else_happens(rules):
     data = {"country": "KE", "version": 1, "author": "a", "approver": "b", "rule": rules, "instrument": rules}
     assert read_or_refused(json.dumps(data), "json")

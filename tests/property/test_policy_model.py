@@ -58,9 +58,7 @@ def prefix(told, wanted):
     if not wanted or told is None:
         return None if wanted else False
     answers = [
-        True if code.startswith(want) else None if want.startswith(code) else False
-        for code in told
-        for want in wanted
+        True if code.startswith(want) else None if want.startswith(code) else False for code in told for want in wanted
     ]
     return True if True in answers else None if None in answers else False
 
@@ -135,11 +133,7 @@ def joined(rules, floor, now_or_issued):
     purposes = [handling.purposes for handling in handlings if handling.purposes is not None]
     onward = {handling.onward for handling in handlings} - {"any-member"}
     keep = [handling.keep_until for handling in handlings if handling.keep_until is not None]
-    keep += [
-        (now_or_issued // DAY + terms.keep_days + 1) * DAY
-        for terms in all_terms
-        if terms.keep_days is not None
-    ]
+    keep += [(now_or_issued // DAY + terms.keep_days + 1) * DAY for terms in all_terms if terms.keep_days is not None]
     receipts = [terms.receipt_within for terms in all_terms if terms.receipt_within is not None]
     return {
         "tlp": max((handling.tlp for handling in handlings), key=TLP.index),
@@ -368,9 +362,7 @@ def test_a_withholding_rule_more_never_gives_more_and_a_granting_rule_more_never
     record, who, policy, rule, asked
 ):
     def decided(rules):
-        made = Policy(
-            country=HOME, version=3, author="a", approver="b", instruments=INSTRUMENTS, rules=tuple(rules)
-        )
+        made = Policy(country=HOME, version=3, author="a", approver="b", instruments=INSTRUMENTS, rules=tuple(rules))
         return decide(record=record, recipient=who, policy=compile_policy(made), now=NOW, **asked)
 
     before, after = decided(policy.rules), decided([*policy.rules, rule])

@@ -32,9 +32,7 @@ _COMPANIES: Final = ("consignor", "consignee", "declarant", "carrier")
 _ONCE: Final = tuple(
     name for name, field in FIELDS.items() if field.level == "seizure" and not name.startswith("link_")
 )
-_LINE_FIELDS: Final = tuple(
-    name for name, field in FIELDS.items() if field.level == "line" and name != "line"
-)
+_LINE_FIELDS: Final = tuple(name for name, field in FIELDS.items() if field.level == "line" and name != "line")
 _NICE: Final = re.compile("[0-9]{1,2}")
 _MONEY: Final = (("value", "currency", "value_basis"), ("value_2", "currency_2", "value_basis_2"))
 _MONEY_FIELDS: Final = frozenset(name for names in _MONEY for name in names)
@@ -88,12 +86,8 @@ class _Assembler:
             "value": value,
             "right": right,
             "method": self._method(),
-            "persons": [{"role": "traveller", "name": self.once["traveller"]}]
-            if "traveller" in self.once
-            else [],
-            "companies": [
-                {"role": role, "name": self.once[role]} for role in _COMPANIES if role in self.once
-            ],
+            "persons": [{"role": "traveller", "name": self.once["traveller"]}] if "traveller" in self.once else [],
+            "companies": [{"role": role, "name": self.once[role]} for role in _COMPANIES if role in self.once],
             "documents": self._take("documents", "tracking", "plates", documents="numbers"),
             "narrative": self._prose("narrative", self.once.get("narrative")),
             "assessment": self._assessment(),
@@ -154,11 +148,7 @@ class _Assembler:
     def _case(self) -> dict[str, Any]:
         case: dict[str, Any] = {"reference": self.reference, "administration": self.administration}
         case.update(self._take("entered_by"))
-        dates = [
-            {"kind": kind, **when(self.once[f"{kind}_on"])}
-            for kind in DATE_KINDS
-            if f"{kind}_on" in self.once
-        ]
+        dates = [{"kind": kind, **when(self.once[f"{kind}_on"])} for kind in DATE_KINDS if f"{kind}_on" in self.once]
         if dates:
             case["dates"] = dates
         links: list[dict[str, Any]] = []
@@ -363,9 +353,7 @@ class _Assembler:
                 classes.append(int(text))
             else:
                 self._keep("nice", text)
-                self._warn(
-                    reading, "nice", text, "not a Nice class", "numbers from 1 to 45; the text is kept"
-                )
+                self._warn(reading, "nice", text, "not a Nice class", "numbers from 1 to 45; the text is kept")
         return classes
 
     def _assessment(self) -> dict[str, Any]:
@@ -384,11 +372,7 @@ class _Assembler:
             if procedure.keys() - {"right_holder"}:
                 decided.append((line, procedure))
         assessment: dict[str, Any] = {}
-        if (
-            decided
-            and all(one == decided[0][1] for _, one in decided)
-            and len(decided) == max(len(self.lines), 1)
-        ):
+        if decided and all(one == decided[0][1] for _, one in decided) and len(decided) == max(len(self.lines), 1):
             assessment["procedures"] = [decided[0][1]]
         elif decided:
             assessment["procedures"] = [{"line": line, **one} for line, one in decided]

@@ -57,16 +57,12 @@ def bind(table: Table, mapping: ImportMapping, *, administration: str) -> Bindin
     if not any(one.field.name == "reference" for one in bound):
         wanted = next(column.column for column in mapping.columns if column.field == "reference")
         shown = ", ".join(table.header)[:300]
-        raise ImportRefused(
-            f"the mapping takes the reference from the column {wanted!r}; the file has {shown}"
-        )
+        raise ImportRefused(f"the mapping takes the reference from the column {wanted!r}; the file has {shown}")
     if missing:
         notes.append(f"columns of the mapping that the file does not have: {', '.join(missing)[:500]}")
     used = {one.index for one in bound}
     ignored = {fold(name) for name in mapping.ignore}
-    left = [
-        name for index, name in enumerate(table.header) if index not in used and fold(name) not in ignored
-    ]
+    left = [name for index, name in enumerate(table.header) if index not in used and fold(name) not in ignored]
     if left:
         notes.append(f"columns that are not imported: {', '.join(left)[:500]}")
     return Binding(bound=tuple(bound), notes=tuple(notes))
@@ -83,8 +79,8 @@ def _decide(table: Table, one: Bound, *, administration: str) -> tuple[Bound, li
             if doubt is None:
                 return one, []
             remark = (
-                f"column {one.header!r}: nothing tells whether {doubt!r} has decimals; its separator is taken "
-                "for that of thousands; `decimal` in the mapping decides it"
+                f"column {one.header!r}: nothing tells whether {doubt!r} has decimals; its separator is "
+                "taken for that of thousands; `decimal` in the mapping decides it"
             )
             return one, [remark]
         return replace(one, column=replace(column, decimal=decimal)), []

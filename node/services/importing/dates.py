@@ -284,11 +284,7 @@ def _slowly(text: str) -> PartialDate | None:
         return None
     when, period = found
     if period == "month":
-        return (
-            PartialDate(on=when.date().isoformat()[:7])
-            if not re.search(r"(?<!\d)\d{1,2}(?!\d)", text)
-            else None
-        )
+        return PartialDate(on=when.date().isoformat()[:7]) if not re.search(r"(?<!\d)\d{1,2}(?!\d)", text) else None
     if period != "day" or not re.search(rf"(?<!\d)0?{when.day}(?!\d)", text):
         return None
     return PartialDate(on=when.date().isoformat())
@@ -298,9 +294,7 @@ def _slowly(text: str) -> PartialDate | None:
 def _dateparser(text: str) -> tuple[datetime, str] | None:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # it warns of its own regular expressions and of days without years
+            warnings.simplefilter("ignore")  # it warns of its own regular expressions and of days without years
             found = _reader().get_date_data(text)
     except Exception:  # noqa: BLE001 - a text that upsets the library is no date
         return None

@@ -11,9 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal[
-    "text", "prose", "code", "codes", "country", "countries", "date", "number", "yesno", "texts", "hs"
-]
+Kind = Literal["text", "prose", "code", "codes", "country", "countries", "date", "number", "yesno", "texts", "hs"]
 Level = Literal["identity", "seizure", "line"]
 
 

@@ -72,9 +72,7 @@ def recognise_template(table: Table) -> ImportMapping | None:
             columns = tuple(
                 Column(column=header, field=name) for header, name in zip(table.header, fields, strict=True)
             )
-            return ImportMapping(
-                name="template", columns=columns, kind="template", language=(language or "en")
-            )
+            return ImportMapping(name="template", columns=columns, kind="template", language=(language or "en"))
     return None
 
 
@@ -90,24 +88,18 @@ def guess_mapping(table: Table, *, name: str, administration: str) -> Guess:
         if one.index not in chosen and one.field not in taken:
             chosen[one.index] = one
             taken.add(one.field)
-    columns = tuple(
-        _column(table.header[index], chosen[index].field, samples[index]) for index in sorted(chosen)
-    )
+    columns = tuple(_column(table.header[index], chosen[index].field, samples[index]) for index in sorted(chosen))
     left = tuple(header for index, header in enumerate(table.header) if index not in chosen)
     constants = {} if "administration" in taken else {"administration": administration}
     mapping = ImportMapping(name=name, columns=columns, ignore=left, constants=constants, kind="guess")
     reasons = {table.header[index]: one.reason for index, one in chosen.items()}
     complete = "reference" in taken
-    toml = _render(
-        mapping, reasons=reasons, samples=dict(zip(table.header, samples, strict=True)), complete=complete
-    )
+    toml = _render(mapping, reasons=reasons, samples=dict(zip(table.header, samples, strict=True)), complete=complete)
     notes = []
     if left:
         notes.append(f"columns that were not recognised and would be left out: {', '.join(left)[:500]}")
     if not complete:
-        notes.append(
-            'no column was recognised as the reference: name it in the mapping, with field = "reference"'
-        )
+        notes.append('no column was recognised as the reference: name it in the mapping, with field = "reference"')
     if constants:
         notes.append(f"no column tells the administration: every row would count as {administration}'s")
     return Guess(mapping=mapping, toml=toml, notes=tuple(notes), complete=complete)
@@ -187,9 +179,7 @@ def _column(header: str, name: str, sample: list[Cell]) -> Column:
     )
 
 
-def _render(
-    mapping: ImportMapping, *, reasons: dict[str, str], samples: dict[str, list[Cell]], complete: bool
-) -> str:
+def _render(mapping: ImportMapping, *, reasons: dict[str, str], samples: dict[str, list[Cell]], complete: bool) -> str:
     head = [
         "# A guess. Check each column and correct it; then save this and import with --mapping FILE,",
         "# or confirm it as it stands with --yes.",
@@ -202,11 +192,7 @@ def _render(
         field = FIELDS[column.field]
         text = reasons.get(column.column, "")
         if field.kind in ("code", "codes"):
-            items = {
-                item
-                for cell in samples[column.column]
-                for item in split_list(cell, separators=column.separators)
-            }
+            items = {item for cell in samples[column.column] for item in split_list(cell, separators=column.separators)}
             foreign = sorted(item for item in items if match(field.codes, item) is None)[:_MAX_LISTED]
             if foreign:
                 shown = ", ".join(" ".join(item.split())[:40] for item in foreign)

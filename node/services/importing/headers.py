@@ -124,7 +124,5 @@ def fold_header(text: str) -> str:
     >>> fold_header("  Réf_No. "), fold_header("N° d'affaire")
     ('réf no', 'n d affaire')
     """
-    kept = (
-        sign if sign.isalnum() or unicodedata.category(sign).startswith("M") else " " for sign in fold(text)
-    )
+    kept = (sign if sign.isalnum() or unicodedata.category(sign).startswith("M") else " " for sign in fold(text))
     return " ".join("".join(kept).split())

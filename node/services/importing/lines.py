@@ -42,9 +42,7 @@ def keep_line_ids(groups: dict[str, Any], previous: Mapping[str, Any]) -> dict[s
     where the number of lines is unchanged, and are new lines where it is not.
     """
     before = [
-        entry
-        for entry in previous.get("goods") or []
-        if isinstance(entry, dict) and isinstance(entry.get("line"), str)
+        entry for entry in previous.get("goods") or [] if isinstance(entry, dict) and isinstance(entry.get("line"), str)
     ]
     after = groups.get("goods", [])
     if not before or not after:

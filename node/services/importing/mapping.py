@@ -135,21 +135,15 @@ class _Loader:
         defaults = {**dates, **numbers}
         if "absent" in raw:
             defaults["absent"] = raw["absent"]
-        columns = [
-            self._column(entry, position, defaults) for position, entry in enumerate(self._entries(raw))
-        ]
+        columns = [self._column(entry, position, defaults) for position, entry in enumerate(self._entries(raw))]
         seen: set[str] = set()
         for column in filter(None, columns):
             if column.field in seen and FIELDS[column.field].kind not in ("texts", "codes", "countries"):
-                self.faults.append(
-                    f"two columns fill the field {column.field!r}: only a list may have several"
-                )
+                self.faults.append(f"two columns fill the field {column.field!r}: only a list may have several")
             seen.add(column.field)
         constants = self._constants(raw)
         if "reference" not in seen:
-            self.faults.append(
-                "no column fills the field 'reference': it tells seizures apart, name its column"
-            )
+            self.faults.append("no column fills the field 'reference': it tells seizures apart, name its column")
         mapping = ImportMapping(
             name=self._string(raw, "name", "") or self.name,
             title=self._string(raw, "title", "") or "",
@@ -234,9 +228,7 @@ class _Loader:
             elif not isinstance(value, str | int) or isinstance(value, bool):
                 self.faults.append(f"constants.{name}: write it as text")
             else:
-                constants[name] = str(
-                    value
-                )  # where a column fills the field too, it stands in for empty cells
+                constants[name] = str(value)  # where a column fills the field too, it stands in for empty cells
         return constants
 
     def _form(self, file: dict[str, Any]) -> FileForm:
@@ -252,9 +244,7 @@ class _Loader:
         if header_row is not None and (
             isinstance(header_row, bool) or not isinstance(header_row, int) or header_row < 1
         ):
-            self.faults.append(
-                "file.header_row: write the number of the row that holds the headers, 1 or more"
-            )
+            self.faults.append("file.header_row: write the number of the row that holds the headers, 1 or more")
             header_row = None
         return FileForm(
             encoding=encoding.casefold() if encoding else None,
@@ -329,9 +319,7 @@ def dump_mapping(  # noqa: C901 - one member a line
             + [""]
         )
     if mapping.constants:
-        lines += (
-            ["[constants]"] + [f"{key} = {_quote(value)}" for key, value in mapping.constants.items()] + [""]
-        )
+        lines += ["[constants]"] + [f"{key} = {_quote(value)}" for key, value in mapping.constants.items()] + [""]
     for column in mapping.columns:
         remark = comments(column)
         lines += ["[[columns]]" + (f"  # {remark}" if remark else ""), f"column = {_quote(column.column)}"]
@@ -351,9 +339,7 @@ def dump_mapping(  # noqa: C901 - one member a line
             lines.append(f"absent = {_quotes(tuple(sorted(column.absent)))}")
         if column.codes:
             lines.append(
-                "codes = { "
-                + ", ".join(f"{_quote(k)} = {_quotes(v)}" for k, v in column.codes.items())
-                + " }"
+                "codes = { " + ", ".join(f"{_quote(k)} = {_quotes(v)}" for k, v in column.codes.items()) + " }"
             )
         lines.append("")
     if mapping.ignore:
@@ -363,9 +349,7 @@ def dump_mapping(  # noqa: C901 - one member a line
 
 def _quote(text: str) -> str:
     escaped = "".join(
-        f"\\u{ord(sign):04x}"
-        if unicodedata.category(sign) == "Cc"
-        else {'"': '\\"', "\\": "\\\\"}.get(sign, sign)
+        f"\\u{ord(sign):04x}" if unicodedata.category(sign) == "Cc" else {'"': '\\"', "\\": "\\\\"}.get(sign, sign)
         for sign in text
     )
     return f'"{escaped}"'

@@ -57,9 +57,7 @@ def decode(data: bytes, *, encoding: str | None = None) -> tuple[str, tuple[str,
     sample = data[:4096]
     if (nul := sample.count(0)) and nul * 3 >= len(sample):
         # Half the bytes of Latin text in UTF-16 are zero, all on one side.
-        return _decode_as(
-            data, "utf-16-be" if sample[::2].count(0) > sample[1::2].count(0) else "utf-16-le"
-        ), ()
+        return _decode_as(data, "utf-16-be" if sample[::2].count(0) > sample[1::2].count(0) else "utf-16-le"), ()
     if nul:
         raise ImportRefused("this is no text table: it holds zero bytes; save it as CSV (UTF-8) or as XLSX")
     try:
@@ -112,9 +110,7 @@ def read_csv(
     if not text.strip():
         raise ImportRefused("the file is empty")
     if "\x00" in text:
-        raise ImportRefused(
-            "this is no text table: it holds zero characters; save it as CSV (UTF-8) or as XLSX"
-        )
+        raise ImportRefused("this is no text table: it holds zero characters; save it as CSV (UTF-8) or as XLSX")
     skip = 0
     first = text[:8].splitlines()[0].strip().strip('"')
     if first.casefold().startswith("sep=") and len(first) == len("sep=") + 1:
@@ -133,9 +129,7 @@ def read_csv(
             check_cell(cell, row=number, column=column)
         rows.append(Row(number=number, cells=tuple(map(clean_text, cells))))
     if loose:
-        notes += (
-            f"row {loose[0]}: a quotation mark is opened and never closed; its first line was read alone",
-        )
+        notes += (f"row {loose[0]}: a quotation mark is opened and never closed; its first line was read alone",)
     return make_table(rows, kind="csv", header_row=header_row, notes=notes)
 
 
@@ -174,9 +168,7 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, list[str], bool]]
         number += 1
         if not _merged(lines.taken, separator):
             if cells is None:
-                raise ImportRefused(
-                    f"row {number} holds a cell of more than {csv.field_size_limit()} characters"
-                )
+                raise ImportRefused(f"row {number} holds a cell of more than {csv.field_size_limit()} characters")
             yield number, cells, False
             continue
         # The row swallowed what follows. Its first line is split as it stands, and reading goes on behind it.

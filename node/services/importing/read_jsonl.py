@@ -82,9 +82,7 @@ def _objects(text: str) -> Iterator[tuple[int, Any]]:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(
-            text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_members
-        )
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_members)
     except _BadLine:
         raise
     except (ValueError, RecursionError, ArithmeticError):

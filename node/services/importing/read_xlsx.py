@@ -85,9 +85,7 @@ def _check_part(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
             if not tail and b"\x00" in window[:64]:
                 raise ImportRefused(f"the part {part.filename[:60]!r} is not UTF-8; save the workbook again")
             if b"<!DOCTYPE" in window or b"<!ENTITY" in window:
-                raise ImportRefused(
-                    f"the part {part.filename[:60]!r} declares a document type: no workbook needs one"
-                )
+                raise ImportRefused(f"the part {part.filename[:60]!r} declares a document type: no workbook needs one")
             formulas = formulas or b"<f>" in window or b"<f " in window
             tail = window[-16:]
     return formulas and "worksheets/" in part.filename
@@ -102,20 +100,14 @@ def read_xlsx(data: bytes, *, sheet: str | None = None, header_row: int | None =
         raise
     except Exception as fault:  # noqa: BLE001 - whatever openpyxl stumbles over
         # openpyxl has no common error: a damaged part surfaces as whatever was tried with it.
-        raise ImportRefused(
-            f"the workbook is damaged ({type(fault).__name__}); open it and save it again"
-        ) from None
+        raise ImportRefused(f"the workbook is damaged ({type(fault).__name__}); open it and save it again") from None
 
 
 def _read(data: bytes, *, sheet: str | None, header_row: int | None, formulas: bool) -> Table:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # openpyxl warns of every feature that it drops; none of them is a cell
+        warnings.simplefilter("ignore")  # openpyxl warns of every feature that it drops; none of them is a cell
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-        second = (
-            openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False) if formulas else None
-        )
+        second = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False) if formulas else None
     try:
         candidates = _sheets(book, sheet)
         for name in candidates:
@@ -136,9 +128,7 @@ def _sheets(book: Any, wanted: str | None) -> list[str]:
     visible = [ws.title for ws in book.worksheets if ws.sheet_state == "visible"]
     if wanted is not None:
         if wanted not in book.sheetnames:
-            raise ImportRefused(
-                f"the mapping names the sheet {wanted!r}; the workbook has {', '.join(visible)[:200]}"
-            )
+            raise ImportRefused(f"the mapping names the sheet {wanted!r}; the workbook has {', '.join(visible)[:200]}")
         return [wanted]
     return [name for name in visible if name.casefold() == "seizures"] or visible
 
@@ -150,9 +140,7 @@ def _rows(sheet: Any, with_formulas: Any) -> list[Row]:
         cells = tuple(_cell(value, row=number, column=at) for at, value in enumerate(values, start=1))
         if sources is not None and any(isinstance(text, str) and text.startswith("=") for text in sources):
             cells = tuple(
-                as_formula(source)
-                if cell == "" and isinstance(source, str) and source.startswith("=")
-                else cell
+                as_formula(source) if cell == "" and isinstance(source, str) and source.startswith("=") else cell
                 for cell, source in zip(cells, sources, strict=False)
             )
         while cells and cells[-1] == "":
@@ -215,7 +203,7 @@ def _cell(value: Any, *, row: int, column: int) -> Cell:
 
 
 def _number(value: float) -> Cell:
-    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    number = Decimal(repr(value))
     if not number.is_finite() or abs(number.adjusted()) > 30:  # noqa: PLR2004 - no count or amount is that large
         return str(value)[:80]
     return number.quantize(Decimal(1)) if number == number.to_integral_value() else number

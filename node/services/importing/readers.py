@@ -52,17 +52,13 @@ def read_table(data: bytes, *, name: str, form: FileForm | None = None) -> Table
     if data.startswith(b"PK\x03\x04"):
         return read_xlsx(data, sheet=form.sheet, header_row=form.header_row)
     if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise ImportRefused(
-            "an old .xls workbook or one with a password; save it as .xlsx without a password"
-        )
+        raise ImportRefused("an old .xls workbook or one with a password; save it as .xlsx without a password")
     if data.startswith(b"%PDF"):
         raise ImportRefused("a PDF; give the table it was printed from, as CSV, XLSX or JSON Lines")
     ending = name.casefold().rpartition(".")[2]
     if ending in ("xlsx", "xlsm"):
         raise ImportRefused("named as a workbook, and it is none: an XLSX file begins with PK")
-    if ending in ("jsonl", "ndjson", "json") or (
-        ending not in ("csv", "tsv", "txt") and data.lstrip()[:1] == b"{"
-    ):
+    if ending in ("jsonl", "ndjson", "json") or (ending not in ("csv", "tsv", "txt") and data.lstrip()[:1] == b"{"):
         return read_jsonl(data, encoding=form.encoding)
     return read_csv(data, encoding=form.encoding, separator=form.separator, header_row=form.header_row)
 

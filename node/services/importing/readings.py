@@ -82,11 +82,7 @@ class _CellReader:
         kind = FIELDS[name].kind
         self.reading.headers.setdefault(name, header)
         translated = self._translate(cell, column) if column.codes else None
-        if (
-            translated is not None
-            and not isinstance(cell, tuple)
-            and kind not in ("codes", "countries", "texts")
-        ):
+        if translated is not None and not isinstance(cell, tuple) and kind not in ("codes", "countries", "texts"):
             if not translated:
                 return
             cell = translated[0]
@@ -94,9 +90,7 @@ class _CellReader:
         if kind in ("text", "prose"):
             value = as_text(cell)
         elif kind == "date":
-            value = parse_date(
-                cell, order=column.order or "dmy", formats=column.formats, serial_origin=self.origin
-            )
+            value = parse_date(cell, order=column.order or "dmy", formats=column.formats, serial_origin=self.origin)
         elif kind == "number":
             value = parse_number(cell, decimal=column.decimal)
         elif kind == "yesno":
@@ -116,9 +110,7 @@ class _CellReader:
         elif value not in ([], ""):
             known = self.reading.values.get(name)
             self.reading.values[name] = (
-                list(dict.fromkeys(known + value))
-                if isinstance(known, list) and isinstance(value, list)
-                else value
+                list(dict.fromkeys(known + value)) if isinstance(known, list) and isinstance(value, list) else value
             )
 
     def _problem(self, header: str, value: str, wrong: str, remedy: str) -> Problem:

@@ -65,9 +65,7 @@ class DraftStore(Protocol):
     def put_draft(self, reference: str, groups: Mapping[str, Any], *, content_hash: str, source: str) -> None:
         """Keep a new draft; nothing is held under the reference yet."""
 
-    def put_correction(
-        self, reference: str, groups: Mapping[str, Any], *, content_hash: str, source: str
-    ) -> None:
+    def put_correction(self, reference: str, groups: Mapping[str, Any], *, content_hash: str, source: str) -> None:
         """Keep changed content: in the draft itself, or as a draft of the next version of a release."""
 
     def mark_seen(self, reference: str, *, source: str) -> None:
@@ -200,18 +198,12 @@ class _Import:
         self.languages = {one.field.name: one.column.language for one in binding.bound if one.column.language}
         self.bound = tuple(one for one in binding.bound if one.field.level != "identity")
         self.reference_at = next(one for one in binding.bound if one.field.name == "reference")
-        self.administration_at = next(
-            (one for one in binding.bound if one.field.name == "administration"), None
-        )
+        self.administration_at = next((one for one in binding.bound if one.field.name == "administration"), None)
 
     def run(self, progress: Callable[[int, int], None] | None) -> None:
         self.report.counts.rows = len(self.table.rows)
         seizures = self._group()
-        mine = [
-            (reference, rows)
-            for (country, reference), rows in seizures.items()
-            if country == self.administration
-        ]
+        mine = [(reference, rows) for (country, reference), rows in seizures.items() if country == self.administration]
         self.report.counts.skipped += len(seizures) - len(mine)
         if len(seizures) > len(mine):
             others = sorted({country for country, _ in seizures if country != self.administration})
@@ -378,9 +370,7 @@ class _Import:
             counts.changed += 1
             if not self.dry_run:
                 kept = (
-                    groups
-                    if "line" in {one.field.name for one in self.bound}
-                    else keep_line_ids(groups, held.groups)
+                    groups if "line" in {one.field.name for one in self.bound} else keep_line_ids(groups, held.groups)
                 )
                 self.store.put_correction(reference, kept, content_hash=digest, source=self.source)
 
@@ -391,9 +381,7 @@ class _Import:
         known = self.store.references_from(self.source)
         gone = [reference for reference in known if reference not in seen]
         for reference in gone[:MAX_QUESTIONS]:
-            question = (
-                "an earlier import of this file had it, and now it is not there: recall it, or keep it?"
-            )
+            question = "an earlier import of this file had it, and now it is not there: recall it, or keep it?"
             self.report.questions.append(Question(reference=reference, question=question))
         if len(gone) > MAX_QUESTIONS:
             self.report.notes.append(

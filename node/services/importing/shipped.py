@@ -24,9 +24,7 @@ def mappings_folder() -> Path:
 
 def shipped_mappings(folder: Path | None = None) -> tuple[ImportMapping, ...]:
     """All shipped mappings, by name."""
-    return tuple(
-        read_mapping(path, kind="shipped") for path in sorted((folder or mappings_folder()).glob("*.toml"))
-    )
+    return tuple(read_mapping(path, kind="shipped") for path in sorted((folder or mappings_folder()).glob("*.toml")))
 
 
 def fitting(table: Table, mappings: Iterable[ImportMapping]) -> ImportMapping | None:

@@ -112,9 +112,7 @@ def find_header(rows: list[Row], *, header_row: int | None) -> int:
         for position, row in enumerate(rows):
             if row.number == header_row:
                 return position
-        raise ImportRefused(
-            f"the mapping says that row {header_row} holds the headers, and the file has no such row"
-        )
+        raise ImportRefused(f"the mapping says that row {header_row} holds the headers, and the file has no such row")
     head = rows[:20]
     widths = [sum(1 for cell in row.cells if cell != "") for row in head]
     fullest = max(widths, default=0)
@@ -141,9 +139,7 @@ def make_table(
     position = find_header(rows, header_row=header_row)
     width = max(len(row.cells) for row in rows[position:])
     cells = rows[position].cells
-    while width > len(cells) and all(
-        row.cells[width - 1] == "" for row in rows[position:] if len(row.cells) >= width
-    ):
+    while width > len(cells) and all(row.cells[width - 1] == "" for row in rows[position:] if len(row.cells) >= width):
         width -= 1
     header = name_columns(cells + ("",) * (width - len(cells)))
     body = tuple(row for row in rows[position + 1 :] if row.fault or any(cell != "" for cell in row.cells))

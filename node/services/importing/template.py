@@ -113,9 +113,7 @@ def _drop_downs(sheet: Any, lists: Any, fields: Sequence[Field]) -> None:
     columns: dict[str, str] = {}
     for field in fields:
         if field.codes and field.codes not in columns:
-            columns[field.codes] = _list_column(
-                lists, len(columns) + 1, field.codes, list(codes.labels(field.codes))
-            )
+            columns[field.codes] = _list_column(lists, len(columns) + 1, field.codes, list(codes.labels(field.codes)))
         if field.kind == "yesno" and "yesno" not in columns:
             columns["yesno"] = _list_column(lists, len(columns) + 1, "yesno", ["yes", "no"])
     for position, field in enumerate(fields, start=1):

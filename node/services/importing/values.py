@@ -4,7 +4,7 @@ Every function answers with a value or with None, and never raises: what can not
 the caller.
 """
 
-# ruff: noqa: E501, RUF001, RUF002 - digits and signs in the scripts in which they are written
+# ruff: noqa: RUF001, RUF002 - digits and signs in the scripts in which they are written
 
 from __future__ import annotations
 
@@ -113,9 +113,7 @@ _RANGE_WORD = re.compile(
 _LEAD_WORD = re.compile(r"^(?:between|from|entre|de|von|zwischen|от|между|من|bis zu)\s+")
 _GROUPS = re.compile(r"\d{1,3}(?:[.,]\d{2,3})*[.,]\d{3}")
 _ABOUT_PREFIX = re.compile(
-    "^(?:"
-    + "|".join(re.escape(word) for word in sorted(set(_ABOUT), key=len, reverse=True))
-    + r")(?=[\s\d(]|$)\s*"
+    "^(?:" + "|".join(re.escape(word) for word in sorted(set(_ABOUT), key=len, reverse=True)) + r")(?=[\s\d(]|$)\s*"
 )
 _TOKEN = re.compile(r"[A-Z]{2}\$|R\$|[€£₹₩₽₺₴₦₱₫฿$¥]|zł")
 
@@ -144,9 +142,7 @@ def ascii_digits(text: str) -> str:
     if text.isascii():
         return text
     text = text.replace("\u066b", ".").replace("\u066c", ",").replace("\uff0e", ".").replace("\uff0c", ",")
-    return "".join(
-        str(unicodedata.decimal(sign)) if not sign.isascii() and sign.isdecimal() else sign for sign in text
-    )
+    return "".join(str(unicodedata.decimal(sign)) if not sign.isascii() and sign.isdecimal() else sign for sign in text)
 
 
 def fold(text: str) -> str:

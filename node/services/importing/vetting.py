@@ -52,19 +52,14 @@ def vet(
         rounds += 1
         identity = next((fault for fault in report.errors if fault.path in _IDENTITY), None)
         if identity is not None or rounds > MAX_ROUNDS:
-            problems.append(
-                _problem(identity or report.errors[0], groups, readings, reference, severity="error")
-            )
+            problems.append(_problem(identity or report.errors[0], groups, readings, reference, severity="error"))
             return groups, problems
         groups = copy.deepcopy(groups) if rounds == 1 else groups
-        for fault in reversed(report.errors):
-            if _take_out(groups, fault.path):
-                problems.append(_problem(fault, groups, readings, reference))
+        taken = [fault for fault in reversed(report.errors) if _take_out(groups, fault.path)]
+        problems.extend(_problem(fault, groups, readings, reference) for fault in taken)
         report = schema.validate(schema.prepare(groups))
     problems.extend(
-        _problem(fault, groups, readings, reference)
-        for fault in report.warnings
-        if str(fault.value) not in told
+        _problem(fault, groups, readings, reference) for fault in report.warnings if str(fault.value) not in told
     )
     problems.extend(_future_dates(groups, readings[0], reference, latest))
     return groups, problems

@@ -151,9 +151,7 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _local(list_name: str) -> dict[str, str]:
-    typed = {
-        _plain(word): code for code, words in _WORDS.get(list_name, {}).items() for word in words.split("|")
-    }
+    typed = {_plain(word): code for code, words in _WORDS.get(list_name, {}).items() for word in words.split("|")}
     return {**_countries(), **typed} if list_name == "country" else typed
 
 

@@ -47,9 +47,7 @@ def only(store):
 # The sample
 
 
-@pytest.mark.skipif(
-    not have("data/published-ipr-seizures.csv"), reason="the compilation's own file is not here"
-)
+@pytest.mark.skipif(not have("data/published-ipr-seizures.csv"), reason="the compilation's own file is not here")
 def test_the_sample_is_the_compilation_byte_for_byte():
     assert SAMPLE.read_bytes() == shared("data/published-ipr-seizures.csv").read_bytes()
 
@@ -100,9 +98,7 @@ def test_every_fact_of_the_sample_arrives(tmp_path):
                     )
             for column in ("origin", "departure", "transit", "destination"):
                 for country in filter(None, row[column].split(";")):
-                    assert {"role": column, "country": country} in store.held[row["ref"]].groups["route"][
-                        "chain"
-                    ]
+                    assert {"role": column, "country": country} in store.held[row["ref"]].groups["route"]["chain"]
             for brand in filter(None, row["brands"].split(";")):
                 assert json.dumps(brand.strip(), ensure_ascii=False) in text
 
@@ -135,9 +131,7 @@ def test_further_rows_of_the_compilation_are_read_without_a_warning(column, admi
         writer = csv.DictWriter(stream, fieldnames=list(full))
         writer.writeheader()
         for number, value in enumerate(HELD_BACK[column]):
-            writer.writerow(
-                {**full, "ref": f"PS-9{number:03}", "administration": administration, column: value}
-            )
+            writer.writerow({**full, "ref": f"PS-9{number:03}", "administration": administration, column: value})
     report = run_import(path, administration=administration, mapping=None, store=MemoryStore(), now=NOW)
     assert report.counts.imported == len(HELD_BACK[column])
     told = [one for one in report.problems if (one.value, one.wrong) != ("", "is missing")]
@@ -147,13 +141,10 @@ def test_further_rows_of_the_compilation_are_read_without_a_warning(column, admi
 def test_the_shipped_mapping_names_only_codes_that_exist():
     for mapping in shipped_mappings():
         for column in mapping.columns:
-            for targets in column.codes.values():
-                for target in targets:
-                    list_name = FIELDS[column.field].codes
-                    list_name, target = (
-                        ("package", target[8:]) if target.startswith("package:") else (list_name, target)
-                    )
-                    assert codes.is_code(list_name, target), (column.column, target)
+            for target in (code for targets in column.codes.values() for code in targets):
+                bare = target.removeprefix("package:")
+                list_name = FIELDS[column.field].codes if bare == target else "package"
+                assert codes.is_code(list_name, bare), (column.column, target)
 
 
 # Counting, and importing again
@@ -266,9 +257,7 @@ def test_progress_ends_with_all(tmp_path):
 
 # Cells that do not fit
 
-FULL = (
-    "reference,administration,seized_on,quantity,unit,value,currency,destination,health_safety,hs,procedure\n"
-)
+FULL = "reference,administration,seized_on,quantity,unit,value,currency,destination,health_safety,hs,procedure\n"
 
 
 def test_what_can_not_be_read_keeps_its_words_and_gets_a_warning(tmp_path):
@@ -307,9 +296,7 @@ def test_a_value_without_a_currency_is_kept_as_written(tmp_path):
 
 
 def test_a_range_an_estimate_and_a_unit_in_the_number_are_understood(tmp_path):
-    _, store = import_text(
-        tmp_path, FULL + "A,GB,,1000-1200,pairs,about 3 000,EUR,,,,\nB,GB,,500 kg,,€ 2.500,,,,,\n"
-    )
+    _, store = import_text(tmp_path, FULL + "A,GB,,1000-1200,pairs,about 3 000,EUR,,,,\nB,GB,,500 kg,,€ 2.500,,,,,\n")
     assert store.held["A"].groups["quantity"][0]["amount"] == {
         "n": "1000",
         "to": "1200",
@@ -349,8 +336,7 @@ def test_one_total_on_the_first_of_several_lines_is_the_seizures(tmp_path):
     head = "reference,administration,category,value,currency\n"
     _, store = import_text(
         tmp_path,
-        head
-        + "A,GB,footwear,100,EUR\nA,GB,watches,,\nB,GB,footwear,5,EUR\nC,GB,footwear,5,EUR\nC,GB,watches,6,EUR\n",
+        head + "A,GB,footwear,100,EUR\nA,GB,watches,,\nB,GB,footwear,5,EUR\nC,GB,footwear,5,EUR\nC,GB,watches,6,EUR\n",
     )
     assert store.held["A"].groups["value"] == [{"money": {"n": "100", "currency": "EUR", "scope": "seizure"}}]
     assert store.held["B"].groups["value"] == [{"line": "1", "money": {"n": "5", "currency": "EUR"}}]
@@ -372,9 +358,7 @@ def test_an_outcome_of_all_lines_is_said_once_and_different_ones_by_line(tmp_pat
 
 def test_names_go_only_into_groups_that_can_name_somebody(tmp_path):
     head = "reference,administration,consignor,consignee,traveller,documents,plates,narrative,right_holder\n"
-    _, store = import_text(
-        tmp_path, head + "A,GB,Zenith Ltd,Umbra SA,Jo Quill,D-77,AB12,Quill drove,Brandco\n"
-    )
+    _, store = import_text(tmp_path, head + "A,GB,Zenith Ltd,Umbra SA,Jo Quill,D-77,AB12,Quill drove,Brandco\n")
     groups = only(store)
     open_text = json.dumps({name: group for name, group in groups.items() if name not in SCHEMA.nominal})
     for name in ("Zenith", "Umbra", "Quill", "D-77", "AB12"):
@@ -393,9 +377,7 @@ def test_a_text_too_long_for_a_record_becomes_several_pieces(tmp_path):
 
 
 def test_what_the_schema_refuses_is_kept_as_written(tmp_path):
-    report, store = import_text(
-        tmp_path, "reference,administration,link_title,link_url\nA,GB,Release,see the file\n"
-    )
+    report, store = import_text(tmp_path, "reference,administration,link_title,link_url\nA,GB,Release,see the file\n")
     groups = only(store)
     assert groups["case"]["links"] == [{"type": "publication", "title": "Release"}]
     assert groups["case"]["as_written"] == [{"field": "case.links[0].url", "text": "see the file"}]
@@ -645,9 +627,7 @@ def test_the_template_goes_out_empty_and_comes_back_filled(language, tmp_path):
         assert SCHEMA.validate(SCHEMA.prepare(found.groups)).ok
     groups = store.held["A-1"].groups
     assert groups["case"]["dates"] == [{"kind": "seized", "on": "2021-03"}]
-    assert groups["value"] == [
-        {"money": {"n": "5000.5", "currency": "KES", "basis": "estimated", "scope": "seizure"}}
-    ]
+    assert groups["value"] == [{"money": {"n": "5000.5", "currency": "KES", "basis": "estimated", "scope": "seizure"}}]
     assert groups["right"][0]["brands"] == ["Nike", "Puma"]
 
 
@@ -655,19 +635,12 @@ def test_the_template_offers_the_code_lists_as_drop_downs(tmp_path):
     path = tmp_path / "t.xlsx"
     write_template(path)
     book = openpyxl.load_workbook(path)
-    choices = {
-        str(one.sqref).split(":")[0]: one.formula1 for one in book["seizures"].data_validations.dataValidation
-    }
-    listed = {
-        book["lists"].cell(row=1, column=position).value
-        for position in range(1, book["lists"].max_column + 1)
-    }
+    choices = {str(one.sqref).split(":")[0]: one.formula1 for one in book["seizures"].data_validations.dataValidation}
+    listed = {book["lists"].cell(row=1, column=position).value for position in range(1, book["lists"].max_column + 1)}
     assert {field.codes for field in FIELDS.values() if field.codes} | {"yesno"} == listed
     assert len(choices) == sum(1 for field in FIELDS.values() if field.codes or field.kind == "yesno")
     column = [
-        cell.value
-        for cell in next(c for c in book["lists"].iter_cols() if c[0].value == "procedure")[1:]
-        if cell.value
+        cell.value for cell in next(c for c in book["lists"].iter_cols() if c[0].value == "procedure")[1:] if cell.value
     ]
     assert column == list(codes.labels("procedure"))
     assert book["lists"].sheet_state == "hidden"
@@ -736,3 +709,11 @@ def test_twenty_thousand_rows_are_imported_within_fifteen_seconds(tmp_path):
     report = run_import(path, administration="GB", mapping=None, store=MemoryStore(), now=NOW)
     assert report.counts.imported > 14_000
     assert time.process_time() - started < 15
+
+
+def test_a_row_that_lost_its_administration_has_not_vanished(tmp_path):
+    store = MemoryStore()
+    import_text(tmp_path, ROWS + "A,GB,2021,footwear,5,pairs\n", store=store)
+    report, _ = import_text(tmp_path, ROWS + "A,,2021,footwear,5,pairs\n", store=store)
+    assert report.questions == []
+    assert report.counts.errors == 1

@@ -247,9 +247,7 @@ def test_a_hostile_workbook_is_refused(case):
 def test_a_workbook_is_measured_before_it_is_parsed(monkeypatch):
     data = workbook([["ref", "n"], ["A", 1]])
     monkeypatch.setattr(xlsx_reader, "MAX_EXPANDED_BYTES", 100)
-    monkeypatch.setattr(
-        openpyxl, "load_workbook", lambda *_, **__: pytest.fail("parsed before it was measured")
-    )
+    monkeypatch.setattr(openpyxl, "load_workbook", lambda *_, **__: pytest.fail("parsed before it was measured"))
     with pytest.raises(ImportRefused, match="expands to"):
         read_xlsx(data)
 
@@ -349,8 +347,6 @@ def test_a_workbook_with_any_part_cut_or_changed_inside_is_read_or_refused(name,
         part = archive.read(name)
     at = data.draw(st.integers(0, len(part) - 1))
     put = data.draw(
-        st.sampled_from(
-            [b"", b"<", b"9999999999", b'"', b"ZZZZZZ1", b"\x00", b"-1", b"NaN", b"&amp;", b"&x;"]
-        )
+        st.sampled_from([b"", b"<", b"9999999999", b'"', b"ZZZZZZ1", b"\x00", b"-1", b"NaN", b"&amp;", b"&x;"])
     )
     survives(read_xlsx, repacked(BASE, **{name: part[:at] + put + part[at + 1 :]}))

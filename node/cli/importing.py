@@ -1,0 +1,151 @@
+"""Import seizures from CSV, XLSX or JSON Lines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from node.cli.session import Refusal, Session, session
+
+if TYPE_CHECKING:
+    from node.services.importing.mapping import ImportMapping
+    from node.services.importing.report import ImportReport
+
+SHOWN: Final = 10
+"""Problems and questions that are printed; the file beside the import has them all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command("import")(import_)
+
+
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV, XLSX or JSON Lines; with --template the workbook to write.")],
+    mapping: Annotated[
+        str | None, typer.Option(help="A mapping file (TOML), or the name of one that ships with the product.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would happen; keep nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Use a guessed mapping without asking.")] = False,
+    save_mapping: Annotated[
+        Path | None, typer.Option(help="Write the guessed mapping into this file, to be corrected and used.")
+    ] = None,
+    template: Annotated[bool, typer.Option("--template", help="Write the product's own template to FILE.")] = False,
+    language: Annotated[str, typer.Option(help="Language of the template's headers.")] = "en",
+) -> None:
+    """Import seizures as drafts. A bad row never stops the rest; nothing is created twice."""
+    at = session(context)
+    if template:
+        _write_template(at, file, language)
+        return
+    with at.opened() as home:
+        settings = home.settings
+        if settings.country is None:
+            raise Refusal(
+                f"node.country: {settings.id} has no country, and a seizure is an administration's; import it there, or "
+                "write node.country into node.toml"
+            )
+        from node.services.drafting import import_file
+
+        chosen = None if mapping is None else _mapping(mapping)
+        with at.out.progress(f"import {file.name}") as progress:
+            report = import_file(
+                home.database, file, node=settings.id, administration=settings.country, mapping=chosen,
+                now=home.clock(), dry_run=dry_run, accept_guess=yes or dry_run, progress=progress,
+            )  # fmt: skip
+        if report.status == "confirm-mapping" and _confirmed(at, report, save_mapping):
+            with at.out.progress(f"import {file.name}") as progress:
+                report = import_file(
+                    home.database, file, node=settings.id, administration=settings.country, mapping=None,
+                    now=home.clock(), accept_guess=True, progress=progress,
+                )  # fmt: skip
+    if save_mapping is not None and report.mapping_toml:
+        save_mapping.write_text(report.mapping_toml, "utf-8")
+        at.out.say(f"The guessed mapping is in {save_mapping}.")
+    _tell(at, report)
+    if report.status == "confirm-mapping":
+        raise Refusal(
+            "nothing was imported: check the guessed mapping, then repeat with --yes; or write it down with "
+            "--save-mapping FILE, correct it, and repeat with --mapping FILE"
+        )
+
+
+def _write_template(at: Session, file: Path, language: str) -> None:
+    from node.services.importing.template import write_template
+
+    if file.suffix.lower() != ".xlsx":
+        raise Refusal(f"{file}: the template is a workbook; name it with the ending .xlsx", status=2)
+    if file.exists():
+        raise Refusal(f"{file}: is there already; choose another name")
+    try:
+        write_template(file, language=language)
+    except ValueError as error:
+        raise Refusal(f"--language: {error}", status=2) from None
+    if at.out.json:
+        at.out.result({"template": str(file), "language": language})
+    else:
+        at.out.line(f"The template is in {file}.")
+
+
+def _mapping(name: str) -> ImportMapping:
+    """A mapping file; or, if there is none of that name, a shipped mapping."""
+    from node.services.importing.mapping import read_mapping
+    from node.services.importing.shipped import mappings_folder
+
+    path = Path(name)
+    if path.is_file():
+        return read_mapping(path)
+    if path.name == name:
+        shipped = mappings_folder() / f"{name.removesuffix('.toml')}.toml"
+        if shipped.is_file():
+            return read_mapping(shipped, kind="shipped")
+        there = ", ".join(sorted(found.stem for found in mappings_folder().glob("*.toml")))
+        raise Refusal(f"--mapping: {name} is no file, and no shipped mapping; those are: {there}", status=2)
+    raise Refusal(f"--mapping: {name} is not there; give a mapping file, or leave it out to have one guessed", status=2)
+
+
+def _confirmed(at: Session, report: ImportReport, save: Path | None) -> bool:
+    """Ask the person, if there is one."""
+    if at.out.json or save is not None or not sys.stdin.isatty():
+        return False
+    at.out.say(report.mapping_toml)
+    return typer.confirm("No mapping was given. Import with this guess?", err=True)
+
+
+def _tell(at: Session, report: ImportReport) -> None:
+    counts = report.counts.to_json()
+    if at.out.json:
+        at.out.result(
+            {
+                "status": report.status, "mapping": report.mapping, "mapping_kind": report.mapping_kind,
+                "notes": report.notes,
+                "questions": [{"reference": one.reference, "question": one.question} for one in report.questions],
+                "errors_path": None if report.errors_path is None else str(report.errors_path),
+                "guess": report.mapping_toml or None,
+            }
+        )  # fmt: skip
+        at.out.result(counts)
+        return
+    for note in report.notes:
+        at.out.say(f"note: {note}")
+    if report.status == "confirm-mapping":
+        at.out.line(report.mapping_toml)
+        return
+    errors = [one for one in report.problems if one.severity == "error"]
+    for one in errors[:SHOWN]:
+        where = f"row {one.row}" + (f", {one.column}" if one.column else "")
+        at.out.say(f"error: {where}: {one.wrong}; {one.remedy}")
+    if len(errors) > SHOWN:
+        at.out.say(f"error: and {len(errors) - SHOWN} more")
+    for question in report.questions[:SHOWN]:
+        at.out.say(f"question: {question.reference}: {question.question}")
+    if len(report.questions) > SHOWN:
+        at.out.say(f"question: and {len(report.questions) - SHOWN} more")
+    if report.errors_path is not None:
+        at.out.say(f"Errors and warnings, row by row: {report.errors_path}")
+    done = "Dry run, nothing kept" if report.status == "dry-run" else "Imported"
+    at.out.line(f"{done}: " + ", ".join(f"{count} {name}" for name, count in counts.items()))

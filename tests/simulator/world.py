@@ -1,0 +1,594 @@
+"""The pretended world: N nodes in one process, each with the product's own code and a database of its own, and between
+them a network that loses, doubles, delays, cuts and answers after its time; and clocks that jump.
+
+All chance comes from one seeded source, so a seed is a history. Two roads: `signed=False` calls the peer's page server
+directly and lets faults happen to the answers; `signed=True` goes through the peer's real HTTP face, every request and
+answer signed, and lets faults happen to the bytes on the wire.
+
+What the world knows of who may have what (`Reference`) is computed from the rules that it wrote itself, by set algebra,
+never by asking the product.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from fastapi import FastAPI
+
+from federation.errors import FederationError, Malformed
+from federation.policy import compile_policy, load_policy
+from federation.replication import LinkDown, PeerLoop
+from federation.transport import PeerLink
+from node.api import peer as peer_face
+from node.services.intake import PeerDesk
+from node.services.publishing import Publisher
+from node.services.serving import Server, accept_receipt
+from node.storage import drafts
+from node.storage.nonces import Nonces
+from node.storage.tables import draft, record
+from sqlalchemy import select
+from federation.receipts import verify_receipt
+from tests.evil.peer import EvilFeed, EvilPeer
+from tests.factories import NOW, make_federation
+from tests.simulator import content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+HONEST: Final = ("KE", "TZ", "GB", "RILO-ESA")
+EVIL: Final = "ZA"
+HANDLING: Final = {"tlp": "amber", "onward": "none", "evidence": "ask"}
+MINIMAL: Final = {
+    "seizure": {"case", "place_coarse", "control", "transport", "route", "goods", "quantity", "value", "right",
+                "method", "assessment"},
+    "alert": {"headline", "texts", "subject", "pattern", "place_coarse", "links"},
+}  # fmt: skip
+FAULTS: Final = ("drop request", "drop answer", "duplicate", "late", "older answer", "truncate")
+
+
+class Crash(Exception):  # noqa: N818 - what happens to the node
+    """The process of a node ends here."""
+
+
+class CrashingDatabase:
+    """A node's database; its next transaction ends with the process, `before` or `after` its commit."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.moment = inner, None
+        self.read = inner.read
+
+    @contextmanager
+    def write(self) -> Iterator[Any]:
+        moment, self.moment = self.moment, None
+        with self.inner.write() as connection:
+            yield connection
+            if moment == "before":
+                raise Crash
+        if moment == "after":
+            raise Crash
+
+
+@dataclass
+class SimNode:
+    """One administration: its database, and what of it survives a crash (nothing else)."""
+
+    id: str
+    database: Any
+    desk_database: CrashingDatabase
+    release_database: CrashingDatabase
+    rules: list[dict[str, Any]] = field(default_factory=list)
+    policy_version: int = 0
+    policy: Any = None
+    skew: int = 0
+    app: FastAPI | None = None
+    loops: dict[str, PeerLoop] = field(default_factory=dict)
+    opened: list[tuple[str, Any]] = field(default_factory=list)
+    """Pages that were applied, by their sender: to be applied again."""
+
+
+@dataclass
+class Version:
+    """One version of a record in the reference: which groups it has, and which token is hidden in which."""
+
+    node: str
+    kind: str
+    ver: int
+    groups: set[str]
+    granted: dict[str, set[str]] = field(default_factory=dict)
+    """Recipient → groups granted of this version, so far."""
+
+
+@dataclass
+class Sent:
+    """Bytes that left a node."""
+
+    sender: str
+    recipient: str
+    what: str
+    data: bytes
+
+
+class RecordingDesk:
+    """The real desk, watched: which pages were applied."""
+
+    def __init__(self, world: World, node: SimNode, inner: PeerDesk) -> None:
+        self._world, self._node, self._inner = world, node, inner
+        self.position = inner.position
+
+    def open(self, lane: Any, data: bytes, after: Any) -> Any:
+        return self._inner.open(lane, data, after)
+
+    def apply(self, opened: Any) -> Any:
+        applied = self._inner.apply(opened)
+        self._node.opened.append((self._inner.peer, opened))
+        return applied
+
+
+class DirectLink:
+    """The peer answers in this process: its page server, its own transaction, no HTTP."""
+
+    def __init__(self, world: World, me: SimNode, peer: SimNode) -> None:
+        self.world, self.me, self.peer = world, me, peer
+
+    async def fetch(self, *, lane: Any, start: int, limit: int, note: str | None) -> bytes:
+        world, peer = self.world, self.peer
+        server = Server(node=peer.id, directory=world.fed.directory, log_signer=world.fed.signer(peer.id, "log"))
+        with peer.database.read() as connection:
+            data = server.page(
+                connection, recipient=self.me.id, lane=lane, start=start, limit=min(limit, world.page_limit), note=note
+            )
+        world.left(peer.id, self.me.id, "page", data)
+        return data
+
+    async def deliver_receipt(self, token: str) -> None:
+        self.world.left(self.me.id, self.peer.id, "receipt", token.encode())
+        receipt = verify_receipt(token, directory=self.world.fed.directory, now=self.world.clock(self.peer.id)())
+        with self.peer.database.write() as connection:
+            accept_receipt(connection, receipt)
+
+
+class EvilLink:
+    """The road to the member whose feeds the test writes."""
+
+    def __init__(self, world: World, me: SimNode) -> None:
+        self.world, self.me = world, me
+
+    async def fetch(self, *, lane: Any, start: int, limit: int, note: str | None) -> bytes:
+        feed = self.world.evil_feed(self.me.id, lane)
+        return feed.page(start, min(len(feed.entries), start + min(limit, self.world.page_limit)))
+
+    async def deliver_receipt(self, token: str) -> None:
+        receipt = verify_receipt(token, directory=self.world.fed.directory, now=self.world.clock(self.me.id)())
+        self.world.evil_receipts[self.me.id, receipt.feed.lane] = receipt
+
+
+class SimLink:
+    """A road (`federation.ports.Link`) on which the world's faults happen."""
+
+    def __init__(self, world: World, me: str, peer: str, inner: Any) -> None:
+        self.world, self.me, self.peer, self.inner = world, me, peer, inner
+        self.answers: list[bytes] = []
+        self.receipts: list[str] = []
+
+    async def fetch(self, *, lane: Any, start: int, limit: int, note: str | None) -> bytes:
+        world = self.world
+        fault = world.fault(self.me, self.peer)
+        if fault == "drop request":
+            raise LinkDown("lost on the way there")
+        if fault == "duplicate":
+            await self.inner.fetch(lane=lane, start=start, limit=limit, note=note)
+        data: bytes = await self.inner.fetch(lane=lane, start=start, limit=limit, note=note)
+        if fault == "drop answer":
+            raise LinkDown("lost on the way back")
+        if fault == "late":
+            self.answers.append(data)
+            raise LinkDown("too late")
+        if fault == "older answer" and self.answers:
+            return self.answers.pop(world.rng.randrange(len(self.answers)))
+        if fault == "truncate":
+            return data[: world.rng.randrange(len(data))]
+        return data
+
+    async def deliver_receipt(self, token: str) -> None:
+        fault = self.world.fault(self.me, self.peer)
+        if fault in {"drop request", "truncate"}:
+            raise LinkDown("lost on the way there")
+        if fault == "late":
+            self.receipts.append(token)
+            raise LinkDown("too late")
+        await self.inner.deliver_receipt(token)
+        if fault == "duplicate":
+            await self.inner.deliver_receipt(token)
+        if fault == "older answer" and self.receipts:
+            await self.inner.deliver_receipt(self.receipts.pop(0))
+        if fault == "drop answer":
+            raise LinkDown("lost on the way back")
+
+
+class SimTransport(httpx.AsyncBaseTransport):
+    """The wire under the real HTTP client of one node: to the real HTTP face of another, and faults on the way."""
+
+    def __init__(self, world: World, me: str) -> None:
+        self.world, self.me = world, me
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        world = self.world
+        peer = next(node for node in world.nodes.values() if address(node.id).removeprefix("http://") == request.url.host)
+        body = await request.aread()
+        head = f"{request.method} {request.url}\n{request.headers.multi_items()}\n".encode()
+        world.left(self.me, peer.id, "request", head + body)
+        fault = world.fault(self.me, peer.id)
+        if fault == "drop request":
+            raise httpx.ConnectTimeout("lost on the way there")
+        if fault == "older answer" and self.requests:
+            # An old request arrives again: whatever is answered, nobody waits for it.
+            await self._deliver(peer, self.requests[world.rng.randrange(len(self.requests))])
+        self.requests.append(request)
+        status, headers, data = await self._deliver(peer, request)
+        if fault == "duplicate":
+            await self._deliver(peer, request)
+        if fault in {"drop answer", "late"}:
+            raise httpx.ReadTimeout("lost on the way back")
+        if fault == "truncate" and data:
+            at = world.rng.randrange(len(data))
+            data = data[:at] if world.rng.random() < 0.5 else data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(data))
+
+    async def _deliver(self, peer: SimNode, request: httpx.Request) -> tuple[int, Any, bytes]:
+        inner = httpx.ASGITransport(app=peer.app)
+        copy = httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
+        response = await inner.handle_async_request(copy)
+        data = await response.aread()
+        self.world.left(peer.id, self.me, "answer", f"{response.headers.multi_items()}\n".encode() + data)
+        return response.status_code, response.headers, data
+
+
+def address(node: str) -> str:
+    return f"http://{node.lower()}.sim"
+
+
+class World:
+    """Nodes, network, clocks, and the reference of who may have what."""
+
+    def __init__(
+        self, folder: Path, make_sqlite: Callable[[Path], Any], *, seed: int, ids: tuple[str, ...] = HONEST,
+        signed: bool = False, fault_rate: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.rng = random.Random(seed)
+        self.signed, self.fault_rate, self.page_limit = signed, fault_rate, 3
+        self.now = NOW
+        self.fed = make_federation([*ids, EVIL], endpoints={node: address(node) for node in [*ids, EVIL]})
+        self.nodes: dict[str, SimNode] = {}
+        for name in ids:
+            database = make_sqlite(folder / f"{name}.db")
+            self.nodes[name] = SimNode(name, database, CrashingDatabase(database), CrashingDatabase(database))
+        self.cut: set[frozenset[str]] = set()
+        self.tokens: dict[str, tuple[str, int, str]] = {}
+        """Token → (reference, version, group)."""
+        self.versions: dict[tuple[str, int], Version] = {}
+        self.newest: dict[str, int] = {}
+        self.sent: list[Sent] = []
+        self.leaks: list[str] = []
+        self.counts: defaultdict[str, int] = defaultdict(int)
+        self.evil = EvilPeer(self.fed, EVIL)
+        self.evil_feeds: dict[tuple[str, str], EvilFeed] = {}
+        self.evil_expected: dict[tuple[str, str, int], str | None] = {}
+        """(recipient, lane, n) of the evil peer's feeds → the problem that it deserves, or None."""
+        self.evil_receipts: dict[tuple[str, str], Any] = {}
+        self.runner = asyncio.Runner()
+        if signed:
+            for node in self.nodes.values():
+                node.app = self._face(node)
+
+    def close(self) -> None:
+        self.runner.close()
+        for node in self.nodes.values():
+            node.database.close()
+
+    def clock(self, node: str) -> Callable[[], int]:
+        return lambda: self.now + (self.nodes[node].skew if node in self.nodes else 0)
+
+    # What the network does
+
+    def fault(self, one: str, other: str) -> str | None:
+        """The fault of this exchange; raises what a cut road looks like."""
+        if frozenset((one, other)) in self.cut:
+            self.counts["cut"] += 1
+            raise httpx.ConnectError("no road") if self.signed and EVIL not in (one, other) else LinkDown("no road")
+        if self.rng.random() >= self.fault_rate:
+            return None
+        chosen = self.rng.choice(FAULTS)
+        self.counts[chosen] += 1
+        return chosen
+
+    def left(self, sender: str, recipient: str, what: str, data: bytes) -> None:
+        """Bytes leave a node: nothing in them may be what the recipient was not granted by now."""
+        self.sent.append(Sent(sender, recipient, what, data))
+        for token in content.tokens_in(data):
+            reference, ver, group = self.tokens[token]
+            version = self.versions[reference, ver]
+            if version.node != sender or group not in version.granted.get(recipient, set()):
+                self.leaks.append(f"{sender} sent {recipient} in a {what} the {group} of {reference} v{ver}")
+
+    def evil_feed(self, recipient: str, lane: str) -> EvilFeed:
+        return self.evil_feeds.setdefault((recipient, lane), self.evil.feed(recipient, lane))
+
+    def loop(self, me: str, peer: str) -> PeerLoop:
+        """The replication loop of one node for one peer; after a crash a new one."""
+        node = self.nodes[me]
+        if peer in node.loops:
+            return node.loops[peer]
+        if peer == EVIL:
+            link: Any = SimLink(self, me, peer, EvilLink(self, node))
+        elif self.signed:
+            client = httpx.AsyncClient(transport=SimTransport(self, me), trust_env=False)
+            link = PeerLink(
+                peer=peer, node=me, client=client, directory=lambda: self.fed.directory,
+                signer=self.fed.signer(me, "http"), clock=self.clock(me),
+            )  # fmt: skip
+        else:
+            link = SimLink(self, me, peer, DirectLink(self, node, self.nodes[peer]))
+        desk = PeerDesk(
+            peer=peer, node=me, database=node.desk_database, directory=lambda: self.fed.directory,
+            log_signer=self.fed.signer(me, "log"), clock=self.clock(me),
+        )  # fmt: skip
+        node.loops[peer] = PeerLoop(
+            peer=peer, link=link, desk=RecordingDesk(self, node, desk), clock=lambda: float(self.now),
+            chance=self.rng.random, offload=_call,
+        )  # fmt: skip
+        return node.loops[peer]
+
+    def poll(self, me: str, peer: str, lane: str) -> str | None:
+        """Drain one lane; returns the problem that ended it, if one did."""
+        self.now += 1
+        try:
+            self.runner.run(self.loop(me, peer).drain(lane))  # type: ignore[arg-type]
+        except Crash:
+            self.crash(me)
+            return "crash"
+        except LinkDown:
+            return "down"
+        except FederationError as error:
+            return str(error.problem)
+        return None
+
+    def round(self, me: str) -> None:
+        """Pull both lanes of every peer once, as far as it goes."""
+        for peer in [*self.nodes, EVIL]:
+            if peer != me:
+                for lane in ("urgent", "bulk"):
+                    self.poll(me, peer, lane)
+
+    def crash(self, me: str) -> None:
+        """The process ends: loops and what they had in memory are gone, the database stays."""
+        self.nodes[me].loops.clear()
+        self.counts["crash"] += 1
+
+    def calm(self) -> None:
+        """All roads open, no faults, clocks right: then everything arrives."""
+        self.cut.clear()
+        self.fault_rate = 0.0
+        for node in self.nodes.values():
+            node.skew = 0
+            node.desk_database.moment = node.release_database.moment = None
+            node.loops.clear()
+        for _ in range(2):
+            for me in self.nodes:
+                self.round(me)
+
+    # What administrations do
+
+    def set_policy(self, me: str, rules: list[dict[str, Any]]) -> None:
+        """Put other rules in force, and offer what nobody was offered yet."""
+        node = self.nodes[me]
+        node.rules, node.policy_version = rules, node.policy_version + 1
+        node.policy = compile_policy(load_policy(policy_text(me, node.policy_version, rules), format="json"))
+        self.now += 1
+        for reference, ver in self.newest.items():
+            version = self.versions[reference, ver]
+            if version.node == me:
+                for recipient, groups in self.allowed(version).items():
+                    # What was offered before stays as it was offered until the next version.
+                    if groups and recipient not in self._ever(reference):
+                        version.granted[recipient] = groups
+        with node.database.write() as connection:
+            self.publisher(me).offer_again(connection, now=self.clock(me)())
+
+    def _ever(self, reference: str) -> set[str]:
+        return {
+            recipient
+            for (other, _), version in self.versions.items()
+            if other == reference
+            for recipient in version.granted
+        }
+
+    def allowed(self, version: Version) -> dict[str, set[str]]:
+        """Who may have which groups, by the rules in force: grants less withholdings, nothing by default."""
+        result = {}
+        for recipient in [*self.nodes, EVIL]:
+            if recipient == version.node:
+                continue
+            granted, withheld = set(), set()
+            for rule in self.nodes[version.node].rules:
+                if recipient in rule["nodes"] and version.kind == rule["kind"]:
+                    named = named_groups(rule, version)
+                    (granted if rule["effect"] == "grant" else withheld).update(named)
+            result[recipient] = (granted - withheld) & version.groups
+        return result
+
+    def publisher(self, me: str) -> Publisher:
+        return Publisher(
+            fed="test", node=me, signer=self.fed.signer(me), directory=self.fed.directory,
+            policy=self.nodes[me].policy, handling=HANDLING, token=self.rng.randbytes,
+        )  # fmt: skip
+
+    def write(self, me: str, kind: str, reference: str | None = None) -> str:
+        """Draft and release a record, or its next version."""
+        node = self.nodes[me]
+        self.now += 1
+        if reference is None:
+            reference = self._token()
+            ver = 1
+        else:
+            ver = self.newest[reference] + 1
+        hidden: list[tuple[str, str]] = [(reference, "case")]
+
+        def mint(group: str) -> str:
+            hidden.append((self._token(), group))
+            return hidden[-1][0]
+
+        if kind == "seizure":
+            groups = content.seizure(self.rng, mint, reference=reference, administration=me[:2])
+        else:
+            groups = content.alert(self.rng, mint)
+        new = drafts.NewDraft(
+            kind=kind, administration=me, reference=reference, groups=groups,
+            content_hash=hashlib.sha256(json.dumps(groups).encode()).hexdigest()[:43],
+        )  # fmt: skip
+        with node.database.write() as connection:
+            there = drafts.find(connection, me, kind, [reference])
+            if ver == 1:
+                drafts.put(connection, [new], now=self.now)
+            else:
+                drafts.change(connection, there[reference], new, now=self.now)
+            waiting = drafts.waiting(connection)
+        version = Version(node=me, kind=kind, ver=ver, groups=derived(set(groups)))
+        version.granted = {who: groups for who, groups in self.allowed(version).items() if groups}
+        before = self.versions.get((reference, ver - 1))
+        try:
+            self._release(me, waiting)
+        except Crash:
+            self.counts["crash of a release"] += 1
+            with node.database.read() as connection:
+                waiting = drafts.waiting(connection)
+            self._release(me, waiting)
+        self.versions[reference, ver] = version
+        self.newest[reference] = ver
+        for token, group in hidden:
+            self.tokens[token] = (reference, ver, group)
+        if before is not None:
+            before.granted = {who: set() for who in before.granted}
+        return reference
+
+    def _release(self, me: str, ids: list[int]) -> None:
+        node = self.nodes[me]
+        for report in self.publisher(me).release(
+            node.release_database, ids, by="officer", second=None, now=self.clock(me)()
+        ):
+            assert not report.refused, report.refused
+
+    def _token(self) -> str:
+        return f"tk{self.rng.randbytes(8).hex()}"
+
+    def rid(self, reference: str) -> str:
+        version = self.versions[reference, 1]
+        with self.nodes[version.node].database.read() as connection:
+            return connection.scalar(select(draft.c.rid).where(draft.c.reference == reference))
+
+    def held_groups(self, me: str, iss: str, rid: str) -> dict[int, set[str]]:
+        """Version → the groups that a node holds of a record in use, read from its stored bytes."""
+        with self.nodes[me].database.read() as connection:
+            rows = connection.execute(
+                select(record.c.ver, record.c.disclosures).where(
+                    record.c.iss == iss, record.c.rid == rid, record.c.state.in_(("received", "released", "shared"))
+                )
+            )
+            return {row.ver: _names(row.disclosures) for row in rows}
+
+    def reapply(self, me: str) -> None:
+        """Apply a page a second time, as if its answer had come twice to the last step."""
+        node = self.nodes[me]
+        if not node.opened:
+            return
+        peer, opened = self.rng.choice(node.opened)
+        before = fingerprint(node.database)
+        desk = PeerDesk(
+            peer=peer, node=me, database=node.database, directory=lambda: self.fed.directory,
+            log_signer=self.fed.signer(me, "log"), clock=self.clock(me),
+        )  # fmt: skip
+        try:
+            desk.apply(opened)
+        except Malformed:
+            self.counts["applied again"] += 1
+        else:
+            raise AssertionError("a page was applied twice")
+        assert fingerprint(node.database) == before
+
+    def _face(self, node: SimNode) -> FastAPI:
+        app = FastAPI()
+        membership = SimpleNamespace(current=lambda: self.fed.directory, stale=lambda _now: False)
+        face = peer_face.PeerFace(
+            node=node.id, authority=address(node.id).removeprefix("http://"), database=node.database,
+            membership=membership, nonces=Nonces(node.database), http_signer=self.fed.signer(node.id, "http"),
+            log_signer=self.fed.signer(node.id, "log"), exchange=SimpleNamespace(wake=lambda _peer: None),
+            clock=self.clock(node.id),
+        )  # fmt: skip
+        app.include_router(peer_face.router(face))
+        return app
+
+
+def fingerprint(database: Any) -> str:
+    """All that a database holds, as one hash."""
+    digest = hashlib.sha256()
+    with database.read() as connection:
+        for (name,) in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
+            if not name.startswith(("sqlite", "fulltext")):
+                rows = connection.exec_driver_sql(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - our own tables
+                digest.update(repr((name, sorted(map(repr, rows)))).encode())
+    return digest.hexdigest()
+
+
+def derived(groups: set[str]) -> set[str]:
+    """The coarse groups that come with the full ones of `content.seizure`."""
+    coarse = {"place": "place_coarse", "route": "route_ends", "quantity": "quantity_band", "value": "value_band"}
+    return groups | {coarse[name] for name in groups & coarse.keys()}
+
+
+def named_groups(rule: dict[str, Any], version: Version) -> set[str]:
+    """What a rule's words mean for a version."""
+    words = {
+        "minimal": MINIMAL[version.kind],
+        "non-nominal": version.groups - content.NOMINAL,
+        "all": version.groups,
+    }
+    return {group for name in rule["groups"] for group in words.get(name, {name})}
+
+
+def policy_text(me: str, version: int, rules: list[dict[str, Any]]) -> str:
+    """The rules as a policy that the product reads."""
+    written = []
+    for number, rule in enumerate(rules):
+        item: dict[str, Any] = {
+            "id": f"rule-{number}", "effect": rule["effect"], "groups": rule["groups"],
+            "when": {"node": rule["nodes"], "kind": [rule["kind"]]},
+        }  # fmt: skip
+        if rule["effect"] == "grant":
+            item["legal"] = ["MAA"]
+        written.append(item)
+    return json.dumps(
+        {
+            "country": me, "version": version, "author": "one", "approver": "two",
+            "instrument": [{"id": "MAA", "title": "Agreement"}], "rule": written,
+        }
+    )  # fmt: skip
+
+
+def _names(disclosures: str) -> set[str]:
+    from tests.simulator.naive import shown_groups  # noqa: PLC0415 - keeps the import list to what the world is made of
+
+    return shown_groups(f"x~{disclosures}~") if disclosures else set()
+
+
+async def _call(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)
