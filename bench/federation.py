@@ -29,6 +29,7 @@ from node.services import authority, founding, indexing
 from node.settings import Settings
 from node.storage import drafts, feeds, policies, quarantine, records
 
+# The twelve full groups of the synthetic seizures, and what an alert is made of; the reduced forms stay at home.
 POLICY = """
 country = "{id}"
 version = 1
@@ -39,10 +40,13 @@ id = "MAA"
 title = "Mutual administrative assistance"
 parties = [{parties}]
 [[rule]]
-id = "everything-but-names"
+id = "full-groups"
 effect = "grant"
 mode = "replicate"
-groups = ["case", "place", "control", "transport", "cargo_ids", "route", "goods", "quantity", "value", "right", "method", "assessment"]
+groups = [
+  "case", "place", "control", "transport", "cargo_ids", "route", "goods", "quantity", "value", "right", "method",
+  "assessment", "headline", "subject", "pattern",
+]
 legal = ["MAA"]
 """
 COMMAND = (sys.executable, "-m", "node")

@@ -55,6 +55,8 @@ class Position:
     size: int
     epoch: int
     note: str | None
+    receipt: str | None = None
+    """The receipt that was signed for that size."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ class LaneState:
     pulled: int = 0
     quarantined: int = 0
     limit: int = FIRST_LIMIT
+    confirmed: bool = False
+    """Whether the newest receipt is known to have arrived: unknown after a restart."""
     rate: float | None = None
     """Bytes a second that the link carried."""
     entry_bytes: float = 3_500.0
@@ -143,6 +145,9 @@ class PeerLoop:
                 page = opened.page
                 self._learn_size(state, len(data), len(page.entries))
                 if not page.entries:
+                    if before is None and not state.confirmed and position.receipt is not None:
+                        # Nothing new will bring the next receipt, and the last one did not arrive, or who knows.
+                        await self._deliver(state, position.receipt)
                     break
                 if not page.complete:
                     fetching = self._start(self._fetch(lane, page.range.size, page.checkpoint.note))
@@ -165,7 +170,7 @@ class PeerLoop:
         state.quarantined += applied.quarantined
         if self.on_applied is not None:
             self.on_applied(lane, applied.stored, applied.quarantined)
-        await self._deliver(applied.receipt)
+        await self._deliver(state, applied.receipt)
 
     @staticmethod
     def _start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -191,10 +196,12 @@ class PeerLoop:
         state.rate = rate if state.rate is None else RATE_MEMORY * state.rate + (1 - RATE_MEMORY) * rate
         return data
 
-    async def _deliver(self, token: str) -> None:
-        # A receipt that does not arrive is replaced by the next one: they are cumulative.
+    async def _deliver(self, state: LaneState, token: str) -> None:
+        # A receipt that does not arrive is replaced by the next one (they are cumulative), or told again.
+        state.confirmed = False
         with contextlib.suppress(LinkDown, FederationError):
             await self.link.deliver_receipt(token)
+            state.confirmed = True
 
     @staticmethod
     def _learn_size(state: LaneState, size: int, entries: int) -> None:

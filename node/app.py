@@ -14,8 +14,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
-
 from crypto import httpsig
 from crypto.errors import KeyFileRefused
 from crypto.signer import FileSigner, Signer
@@ -23,10 +21,6 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.api import admin, deps, health, middleware, peer, problems, releases
-from node.api import exchange as exchange_routes
-from node.api import policies as policy_routes
-from node.api import records as record_routes
 from node.services.exchange import Exchange
 from node.services.membership import Membership
 from node.services.publishing import Publisher
@@ -38,6 +32,8 @@ from node.storage.nonces import Nonces
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from fastapi import FastAPI
 
 KEY_USES: Final = ("record", "log", "http")
 KEY_FILE: Final = "keyfile"
@@ -115,8 +111,24 @@ def open_home(home: Path, *, clock: Callable[[], int] = wall_clock, migrate: boo
 
 def build(home: Home) -> FastAPI:
     """The web application of a node, with its exchange running as long as the application does."""
+    # Here, because every command opens a home and only `serve` builds the web application.
+    from fastapi import FastAPI  # noqa: PLC0415
+
+    from node.api import (  # noqa: PLC0415
+        admin,
+        deps,
+        exchange,
+        health,
+        middleware,
+        peer,
+        policies,
+        problems,
+        records,
+        releases,
+    )
+
     telemetry.configure(home.settings.log_level)
-    exchange = home.exchange()
+    loops = home.exchange()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -125,14 +137,14 @@ def build(home: Home) -> FastAPI:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 100)
-        running = asyncio.create_task(exchange.run(), name="exchange")
+        running = asyncio.create_task(loops.run(), name="exchange")
         try:
             yield
         finally:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-            await exchange.stop()
+            await loops.stop()
             home.database.close()
 
     app = FastAPI(
@@ -150,9 +162,9 @@ def build(home: Home) -> FastAPI:
         database=home.database,
         membership=home.membership,
         nonces=Nonces(home.database),
-        http_signer=exchange.http_signer,
-        log_signer=exchange.log_signer,
-        exchange=exchange,
+        http_signer=loops.http_signer,
+        log_signer=loops.log_signer,
+        exchange=loops,
         clock=home.clock,
     )
     app.include_router(peer.router(face))
@@ -160,14 +172,14 @@ def build(home: Home) -> FastAPI:
         settings=home.settings,
         database=home.database,
         membership=home.membership,
-        exchange=exchange,
+        exchange=loops,
         secret=auth.load_secret(home.settings.home),
         publisher=home.publisher,
         policy=home.policy,
         clock=home.clock,
     )
     deps.open_office(app, office)
-    for face_of_officers in (record_routes, releases, policy_routes, exchange_routes, admin, health):
+    for face_of_officers in (records, releases, policies, exchange, admin, health):
         app.include_router(face_of_officers.router)
     problems.install(app)
     app.add_middleware(middleware.Surround)

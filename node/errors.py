@@ -68,7 +68,7 @@ TITLES: Final[dict[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: Python writes the traceback into an exception on its way up
 class Problem(Exception):  # noqa: N818 - RFC 9457's word
     """A refusal by this node's own API. `word` is stable; `detail` is for people; `extra` are further members."""
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar, cast
 
 from fastapi import Depends, FastAPI, Query, Request, Security
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ValidationError
 
@@ -57,6 +59,7 @@ class Office:
 def open_office(app: FastAPI, office: Office) -> None:
     """Let the routes of this application find their office."""
     app.state.office = office
+    app.state.parameters = {}
 
 
 def _office(request: Request) -> Office:
@@ -149,21 +152,19 @@ async def _read(request: Request) -> bytes:
 
 def _only_known_parameters(request: Request) -> None:
     """Refuse names that the route's own documentation does not list."""
-    app: FastAPI = request.app
-    if not hasattr(app.state, "parameters"):
-        app.state.parameters = _documented(app)
-    known = app.state.parameters[request.method, request.scope["route"].path]
+    route: APIRoute = request.scope["route"]
+    known_of: dict[tuple[str, str], tuple[str, ...]] = request.app.state.parameters
+    key = (request.method, route.path)
+    if key not in known_of:
+        known_of[key] = _documented(route)
+    known = known_of[key]
     unknown = [name for name in request.query_params if name not in known]
     if unknown:
         listed = ", ".join(known) if known else "there are none"
         raise invalid((name[:MAX_NAME], "is not a parameter here", f"known: {listed}") for name in unknown)
 
 
-def _documented(app: FastAPI) -> dict[tuple[str, str], tuple[str, ...]]:
-    return {
-        (method.upper(), path): tuple(
-            parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
-        )
-        for path, operations in app.openapi()["paths"].items()
-        for method, operation in operations.items()
-    }
+def _documented(route: APIRoute) -> tuple[str, ...]:
+    (operations,) = get_openapi(title="", version="", routes=[route])["paths"].values()
+    (operation,) = operations.values()
+    return tuple(parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query")

@@ -29,8 +29,10 @@ def globals_first(argv: Sequence[str]) -> list[str]:
         elif word == JSON or word.startswith(HOME + "="):
             front.append(word)
         elif word == HOME:
-            # Without a value it stays alone, and the parser says what is missing.
-            front += [word, *([value] if (value := next(words, None)) is not None else [])]
+            value = next(words, None)
+            if value is None:
+                return [HOME]  # alone, so that the parser says that its value is missing
+            front += [word, value]
         else:
             rest.append(word)
     return front + rest

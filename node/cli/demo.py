@@ -63,7 +63,8 @@ def _run(show: Demonstration, console: Console, began: float) -> bool:
     seconds = time.monotonic() - began
     totals = show.totals()
 
-    console.print(matrix(show))
+    for table in matrix(show):
+        console.print(table)
     console.print(holdings(show))
     explanation(show, console)
     checks = [
@@ -84,9 +85,8 @@ def _run(show: Demonstration, console: Console, began: float) -> bool:
     ]
     console.rule("[bold]Checks")
     for check in checks:
-        console.print(
-            f"  [{'green' if check.held else 'red'}]{'held  ' if check.held else 'FAILED'}[/] {check.sentence} ({check.detail})"
-        )
+        verdict = "[green]held  [/]" if check.held else "[red]FAILED[/]"
+        console.print(f"  {verdict} {check.sentence} ({check.detail})")
     console.rule("[bold]Addresses")
     for player in PLAYERS:
         console.print(f"  {player.id:<8} {show.url(player.id)}   home {show.home(player.id)}")

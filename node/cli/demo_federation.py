@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from node.storage import feeds, quarantine
 from node.storage.tables import draft
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rich.console import Console
@@ -71,7 +73,6 @@ class Demonstration:
     _homes: dict[str, Home] = field(default_factory=dict)
     released: int = 0
     imported: int = 0
-    alerts: dict[str, str] = field(default_factory=dict)
 
     def home(self, node: str) -> Path:
         """The folder of a node."""
@@ -102,35 +103,38 @@ class Demonstration:
         self.console.print("making four homes, a development directory and its keys")
         for player in PLAYERS:
             self._ports[player.id] = _free_port()
-            words = [
-                "init",
-                "--node",
-                player.id,
-                "--name",
-                player.name,
-                "--kind",
-                player.kind,
-                "--region",
-                player.region,
-            ]
-            words += ["--listen", f"127.0.0.1:{self._ports[player.id]}", "--url", self.url(player.id)]
-            self.command(player.id, *words)
+        self._each(PLAYERS, self._found)
         self.command(AUTHORITY, "directory", "init", "--fed", "demonstration")
         for player in PLAYERS:
-            card = self.home(player.id) / "card.json"
-            card.write_text(self.command(player.id, "node", "card"), "utf-8")
-            self.command(AUTHORITY, "directory", "add", str(card))
+            self.command(AUTHORITY, "directory", "add", str(self._card(player)))
         self.command(AUTHORITY, "directory", "publish")
+
+    @staticmethod
+    def _each(players: tuple[Player, ...], work: Callable[[Player], None]) -> None:
+        """Let the players do something, two at a time: they are as independent as administrations are."""
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(work, players))
+
+    def _card(self, player: Player) -> Path:
+        return self.home(player.id) / "card.json"
+
+    def _found(self, player: Player) -> None:
+        words = ["init", "--node", player.id, "--name", player.name, "--kind", player.kind, "--region", player.region]
+        words += ["--listen", f"127.0.0.1:{self._ports[player.id]}", "--url", self.url(player.id)]
+        self.command(player.id, *words)
+        self._card(player).write_text(self.command(player.id, "node", "card"), "utf-8")
 
     def start(self) -> None:
         """Start the four servers; the three administrations join through the fourth's address."""
         self.console.print("starting four nodes, each a process of its own with its own SQLite database")
         self._serve(AUTHORITY)
         fingerprint = _fingerprint(self.home(AUTHORITY))
-        for player in PLAYERS:
-            if player.id != AUTHORITY:
-                self.command(player.id, "join", self.url(AUTHORITY), "--root", fingerprint, "--yes")
-                self._serve(player.id)
+
+        def join(player: Player) -> None:
+            self.command(player.id, "join", self.url(AUTHORITY), "--root", fingerprint, "--yes")
+            self._serve(player.id)
+
+        self._each(ADMINISTRATIONS, join)
         for player in PLAYERS:
             self._wait_ready(player.id)
 
@@ -152,48 +156,48 @@ class Demonstration:
         raise CommandFailed(f"the server of {node} is not ready; see {self.home(node) / 'server.log'}")
 
     def fill(self) -> None:
-        """Everybody activates its policy; the administrations import and release their published seizures."""
-        for player in PLAYERS:
-            policy = self.home(player.id) / "policy.toml"
-            text = (config_folder() / "policies" / player.policy).read_text("utf-8")
-            # The samples stand for any administration; here they get the name of this one.
-            policy.write_text(text.replace("RILO-XX", player.id).replace('"XX"', f'"{player.id}"'), "utf-8")
-            self.command(
-                player.id, "policy", "activate", str(policy), "--by", f"second officer of {player.id}"
-            )
-            self.console.print(f"  {player.id:<8} policy {player.policy:<20} {player.says}")
-        sample = self.folder / "published-ipr-seizures.csv"
+        """Everybody activates its policy; the administrations import their published seizures."""
+        self._each(PLAYERS, self._activate)
+        self._each(ADMINISTRATIONS, self._import)
+
+    def _activate(self, player: Player) -> None:
+        policy = self.home(player.id) / "policy.toml"
+        text = (config_folder() / "policies" / player.policy).read_text("utf-8")
+        # The samples stand for any administration; here they get the name of this one.
+        policy.write_text(text.replace("RILO-XX", player.id).replace('"XX"', f'"{player.id}"'), "utf-8")
+        self.command(player.id, "policy", "activate", str(policy), "--by", f"second officer of {player.id}")
+        self.console.print(f"  {player.id:<8} policy {player.policy:<20} {player.says}")
+
+    def _import(self, player: Player) -> None:
+        sample = self.home(player.id) / "published-ipr-seizures.csv"
         sample.write_bytes((config_folder() / "samples" / "published-ipr-seizures.csv").read_bytes())
         mapping = config_folder() / "mappings" / "published-seizures.toml"
-        for player in ADMINISTRATIONS:
-            counts = json.loads(
-                self.command(
-                    player.id, "import", str(sample), "--mapping", str(mapping), "--json"
-                ).splitlines()[-1]
-            )
-            self.imported += counts["imported"]
-            self.console.print(
-                f"  {player.id:<8} imported {counts['imported']} of {counts['records']} published seizures"
-                f" ({counts['skipped']} are other administrations', {counts['warnings']} warnings)"
-            )
+        printed = self.command(player.id, "import", str(sample), "--mapping", str(mapping), "--json")
+        counts = json.loads(printed.splitlines()[-1])
+        self.imported += counts["imported"]
+        self.console.print(
+            f"  {player.id:<8} imported {counts['imported']} of {counts['records']} published seizures"
+            f" ({counts['skipped']} are other administrations', {counts['warnings']} warnings)"
+        )
 
     def publish(self) -> None:
         """Release everything; then each contact point publishes an alert drawn from one of its seizures."""
-        for player in ADMINISTRATIONS:
-            self.command(player.id, "release", "--all", "--by", f"contact point of {player.id}")
-            seizure = self._first_reference(player.id)
-            drawn = json.loads(self.command(player.id, "alert", "new", "--from", seizure, "--json"))
-            self.alerts[player.id] = drawn["reference"]
-            self.command(
-                player.id, "alert", "publish", drawn["reference"], "--by", f"contact point of {player.id}"
-            )
+        self._each(ADMINISTRATIONS, self._publish)
         self.released = sum(self._released(player.id) for player in ADMINISTRATIONS)
 
-    def _first_reference(self, node: str) -> str:
+    def _publish(self, player: Player) -> None:
+        by = f"contact point of {player.id}"
+        self.command(player.id, "release", "--all", "--by", by)
+        seizure = self.first_reference(player.id)
+        drawn = json.loads(self.command(player.id, "alert", "new", "--from", seizure, "--json"))
+        self.command(player.id, "alert", "publish", drawn["reference"], "--by", by)
+        self.console.print(f"  {player.id:<8} released its seizures and published the alert {drawn['reference']}")
+
+    def first_reference(self, node: str) -> str:
+        """The seizure that this node draws its alert from."""
         with self.opened(node).database.read() as connection:
-            rows = connection.execute(draft.select().where(draft.c.kind == "seizure").order_by(draft.c.id))
-            # The alert is worth most where somebody may be harmed, or else where the route is told.
-            found = list(rows)
+            found = list(connection.execute(draft.select().where(draft.c.kind == "seizure").order_by(draft.c.id)))
+        # An alert is worth most where somebody may be harmed.
         dangerous = [row.reference for row in found if '"health_safety":true' in row.groups]
         return str((dangerous or [row.reference for row in found])[0])
 
@@ -239,10 +243,8 @@ class Demonstration:
             ("GB", ["--kind", "alert"]),
             ("RILO-WE", ["--kind", "seizure"]),
         ):
-            answer = json.loads(
-                self.command(node, "search", *words, "--purpose", "customs-enforcement", "--json")
-            )
-            hits = answer["hits"] if isinstance(answer, dict) else answer
+            answer = json.loads(self.command(node, "search", *words, "--purpose", "customs-enforcement", "--json"))
+            hits = answer["records"]
             detail = f"{len(hits)} hits, first: {hits[0]['title']}" if hits else "no hit"
             checks.append(Check(f"an officer of {node} finds {' '.join(words)}", bool(hits), detail))
         return checks

@@ -3,94 +3,87 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from node.services import policing
-from node.storage import records
-from node.storage.audit import decision_body
+from node.storage import audit, records
 from node.storage.tables import disclosure, draft, withheld
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from sqlalchemy import Connection
 
     from node.cli.demo_federation import Demonstration
 
-SHOWN = 3
-"""Records of each administration in the matrix: enough to see the four policies differ."""
+NO_RULE = "no rule grants it"
 
 
-def matrix(show: Demonstration) -> Table:
-    """Record × recipient: the groups granted, or withheld with the reason."""
+def matrix(show: Demonstration) -> tuple[Table, Table]:
+    """Record × recipient: what was granted, or withheld with the reason; and which groups stand behind each letter."""
     from node.cli.demo_federation import ADMINISTRATIONS, PLAYERS
 
-    table = Table(
-        title="Record × recipient: groups granted or withheld, and by which rule (from the stored decisions)",
-        show_lines=True,
-    )
-    table.add_column("record", max_width=34)
+    table = Table(title="Record × recipient: groups granted, or withheld with the reason (from the stored decisions)")
+    table.add_column("of", no_wrap=True)
+    table.add_column("record", no_wrap=True, max_width=46)
     for player in PLAYERS:
-        table.add_column(player.id, max_width=30)
+        table.add_column(f"to {player.id}", no_wrap=True)
+    sets = GroupSets()
     for sender in ADMINISTRATIONS:
         with show.opened(sender.id).database.read() as connection:
-            drafts = list(connection.execute(draft.select().order_by(draft.c.kind, draft.c.id)))
-            chosen = [row for row in drafts if row.kind == "alert"][:1] + [
-                row for row in drafts if row.kind == "seizure"
-            ][:SHOWN]
-            for row in chosen:
+            for row in connection.execute(draft.select().order_by(draft.c.kind, draft.c.id)):
                 title = records.find(connection, row.rid, sender.id)[0].title
-                cells = [f"[bold]{row.reference}[/bold] {title}"]
-                for player in PLAYERS:
-                    if player.id == sender.id:
-                        cells.append("[dim]its own[/dim]")
-                        continue
-                    given = connection.execute(
-                        disclosure.select().where(
-                            disclosure.c.rid == row.rid, disclosure.c.recipient == player.id
-                        )
-                    ).first()
-                    if given is not None:
-                        cells.append(
-                            _granted(
-                                given.groups, json.loads(decision_body(connection, given.decision) or "{}")
-                            )
-                        )
-                        continue
-                    kept = connection.execute(
-                        withheld.select().where(withheld.c.rid == row.rid, withheld.c.recipient == player.id)
-                    ).first()
-                    cells.append(
-                        _withheld(
-                            {}
-                            if kept is None
-                            else json.loads(decision_body(connection, kept.decision) or "{}")
-                        )
-                    )
-                table.add_row(*cells)
-    return table
+                cells = [_cell(connection, row.rid, sender.id, player.id, sets) for player in PLAYERS]
+                table.add_row(sender.id, f"[bold]{row.reference}[/bold] {title}", *cells)
+        table.add_section()
+    return table, sets.legend()
 
 
-def _granted(groups: str, decision: dict[str, object]) -> str:
-    names = groups.split(",")
-    return f"[green]{len(names)} groups[/green]: {', '.join(names)}\n[dim]rule {_rules(decision, 'granted_by')}[/dim]"
+class GroupSets:
+    """A letter for each set of groups that occurs."""
+
+    def __init__(self) -> None:
+        self._letters: dict[tuple[str, ...], str] = {}
+
+    def letter(self, groups: tuple[str, ...]) -> str:
+        """The letter of a set, a new one for a set that did not occur yet."""
+        return self._letters.setdefault(groups, chr(ord("A") + len(self._letters)))
+
+    def legend(self) -> Table:
+        """What each letter stands for."""
+        table = Table(title="The groups behind the letters", show_header=False)
+        for groups, letter in self._letters.items():
+            table.add_row(f"[green]{letter}[/green]", f"{len(groups)} groups", ", ".join(groups))
+        return table
 
 
-def _withheld(decision: dict[str, object]) -> str:
-    lines = ["[red]nothing in the feed[/red]"]
-    if decision.get("hit"):
-        lines = ["[yellow]hit only[/yellow]: told when it asks"]
+def _cell(connection: Connection, rid: str, sender: str, recipient: str, sets: GroupSets) -> str:
+    if sender == recipient:
+        return "[dim]its own[/dim]"
+    given = connection.execute(
+        disclosure.select().where(disclosure.c.rid == rid, disclosure.c.recipient == recipient)
+    ).first()
+    if given is not None:
+        decision = _decision(connection, given.decision)
+        return f"[green]{sets.letter(tuple(given.groups.split(',')))}[/green] {_rules(decision, 'granted_by')}"
+    kept = connection.execute(withheld.select().where(withheld.c.rid == rid, withheld.c.recipient == recipient)).first()
+    decision = {} if kept is None else _decision(connection, kept.decision)
     if decision.get("query"):
-        lines.append(f"on request: {', '.join(decision['query'])}")  # type: ignore[arg-type]
-    reasons = [_rules(decision, "withheld_by"), _rules(decision, "granted_by")]
-    named = next((reason for reason in reasons if reason), "")
-    lines.append(f"[dim]{'rule ' + named if named else 'no rule grants it'}[/dim]")
-    return "\n".join(lines)
+        return f"[yellow]on request[/yellow] {_rules(decision, 'granted_by')}"
+    if decision.get("hit"):
+        return f"[yellow]hit only[/yellow] {_rules(decision, 'granted_by')}"
+    return f"[red]nothing[/red] {_rules(decision, 'withheld_by') or NO_RULE}"
 
 
-def _rules(decision: dict[str, object], name: str) -> str:
-    found = decision.get(name)
-    return ", ".join(found) if isinstance(found, list) else ""
+def _decision(connection: Connection, content_hash: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(audit.decision_body(connection, content_hash) or "{}")
+    return found
+
+
+def _rules(decision: dict[str, Any], name: str) -> str:
+    found = decision.get(name) or []
+    return " ".join([*found[:1], *([f"+{len(found) - 1}"] if len(found) > 1 else [])])
 
 
 def holdings(show: Demonstration) -> Table:
@@ -124,7 +117,7 @@ def explanation(show: Demonstration, console: Console) -> None:
     member = home.membership.current().member("FR")
     if policy is None or member is None:
         return
-    reference = show._first_reference("GB")  # noqa: SLF001 - the demonstration's own
+    reference = show.first_reference("GB")
     found = policing.explain(
         home.database, reference, node="GB", recipient=member.recipient(), policy=policy, now=home.clock()
     )

@@ -16,7 +16,7 @@ from node.cli.output import instant
 from node.cli.session import Refusal, Session, read_input, session
 
 if TYPE_CHECKING:
-    from federation.membership import Class, Directory, Kind, Status
+    from federation.membership import Directory, Status
     from node.app import Home
 
 directory_app: Final = typer.Typer(
@@ -50,9 +50,7 @@ def init(
     with at.opened() as home:
         folder = _folder(at)
         regions = set(region or []) | ({home.settings.region} if home.settings.region else set())
-        fingerprint = authority.init(
-            folder, fed=fed, now=home.clock(), class_=cast("Class", class_), regions=sorted(regions)
-        )
+        fingerprint = authority.init(folder, fed=fed, now=home.clock(), class_=class_, regions=sorted(regions))
         _trust_own(home, folder)
     if at.out.json:
         at.out.result({"fed": fed, "class": class_, "fingerprint": fingerprint})
@@ -92,9 +90,7 @@ def add(
             if card is None
             else read_input(card, what="a card that `tidewaiter node card` wrote")
         )
-        entered = authority.add(
-            folder, data, kind=cast("Kind | None", kind), country=country, region=region, roles=role, replace=replace
-        )
+        entered = authority.add(folder, data, kind=kind, country=country, region=region, roles=role, replace=replace)
     if at.out.json:
         at.out.result({"id": entered.id, "name": entered.name, "fingerprint": entered.fingerprint})
         return
@@ -167,8 +163,8 @@ def join(
         at.out.say(f"{url} serves a root with the fingerprint\n  {shown}")
         if root is None:
             raise Refusal(
-                "--root: is missing. Ask the authority of the federation for the fingerprint by another road (telephone, "
-                "letter), compare every group of four, and repeat with --root FINGERPRINT",
+                "--root: is missing. Ask the authority of the federation for the fingerprint by another road "
+                "(telephone, letter), compare every group of four, and repeat with --root FINGERPRINT",
                 status=2,
             )
         if "".join(root.split()).replace(":", "").replace("-", "").lower() != shown.replace(" ", ""):
@@ -189,7 +185,8 @@ def join(
         )
     if not listed:
         at.out.say(
-            "This node is not in the directory with its keys yet: hand the output of `tidewaiter node card` to the authority."
+            "This node is not in the directory with its keys yet: hand the output of `tidewaiter node card` to the "
+            "authority."
         )
 
 

@@ -1,7 +1,7 @@
 """Every known error as one sentence and an exit status; never a stack trace.
 
-1 is refused or failed, 2 is a call that cannot be understood. What nobody expected is told in one line with its type and
-where to report it; TIDEWAITER_DEBUG=1 shows the trace as well.
+1 is refused or failed, 2 is a call that cannot be understood. What nobody expected is told in one line with its type
+and where to report it; TIDEWAITER_DEBUG=1 shows the trace as well.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def describe(error: Exception) -> tuple[str, int] | None:
     return _by_name(error)
 
 
-def _by_name(error: Exception) -> tuple[str, int] | None:
+def _by_name(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 - one for each kind of error
     """Errors of parts that most commands never load: known by name, so that nothing is imported to look."""
     names = {kind.__name__ for kind in type(error).__mro__}
     if "PolicyRefused" in names:

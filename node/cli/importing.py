@@ -46,10 +46,10 @@ def import_(
         settings = home.settings
         if settings.country is None:
             raise Refusal(
-                f"node.country: {settings.id} has no country, and a seizure is an administration's; import it there, or "
-                "write node.country into node.toml"
+                f"node.country: {settings.id} has no country, and a seizure is an administration's; import it there, "
+                "or write node.country into node.toml"
             )
-        from node.services.drafting import import_file
+        from node.services.import_store import import_file
 
         chosen = None if mapping is None else _mapping(mapping)
         with at.out.progress(f"import {file.name}") as progress:

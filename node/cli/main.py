@@ -76,15 +76,16 @@ def run(argv: Sequence[str]) -> int:
     try:
         status = command.main(args=arguments, prog_name="tidewaiter", standalone_mode=False)
     except typer.TyperException as error:
-        error.show()  # type: ignore[attr-defined] - usage errors know how to show the usage
+        # A mistake in the call shows the usage; the class that does so is none of typer's public ones.
+        show = getattr(error, "show", None)
+        if callable(show):
+            show()
+        else:
+            Output(json=False).say(f"tidewaiter: {error.format_message()}")
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         Output(json=False).say("tidewaiter: stopped")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of a pipe has enough. Python would complain once more when it flushes at the end.
-        sys.stdout = None  # type: ignore[assignment]
-        return 1
     except Exception as error:  # noqa: BLE001 - the one place where every error becomes a sentence
         from node.cli.failures import tell
 

@@ -34,7 +34,7 @@ Translations = Sequence[tuple[str, str]]
 """(language, text) pairs."""
 
 
-class AlertRefused(Exception):
+class AlertRefused(Exception):  # noqa: N818 - the name is the sentence
     """The alert is not complete; `faults` names every field that is wrong, with the remedy."""
 
     def __init__(self, faults: Iterable[str]) -> None:
@@ -131,13 +131,13 @@ def _from_seizure(connection: Connection, reference: str, node: str) -> dict[str
     goods = seized.get("goods", [])
     dangerous = any(item.get("health_safety") for item in goods)
     headline = {
-        "title": [{"lang": "en", "by": "author", "text": schema.title(seized)}],
+        "title": [{"lang": "en", "by": "author", "text": schema.title(seized).partition(" · ")[0]}],
         "type": "dangerous_goods" if dangerous else "new_modus_operandi",
         "priority": "high" if dangerous else "routine",
         "actions": ["inform"],
     }
     rights = seized.get("right", [])
-    subject = {
+    subject: dict[str, Any] = {
         "wco": _all(goods, "wco"), "eu": _all(goods, "eu"), "gtin": _all(goods, "gtin"),
         "hs": _distinct(item["hs"] for item in goods if "hs" in item),
         "brands": _all(rights, "brands"), "types": _all(rights, "types"),

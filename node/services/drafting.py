@@ -30,7 +30,7 @@ MAX_REFERENCE: Final = 200
 SOURCE: Final = "api"
 
 
-class DraftRefused(Exception):
+class DraftRefused(Exception):  # noqa: N818 - the name is the sentence
     """A draft with faults: all of them, and nothing was kept."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:

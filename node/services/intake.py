@@ -50,7 +50,7 @@ class PeerDesk:
         """Where this node stands in the peer's lane."""
         with self.database.read() as connection:
             row = feeds.in_feed(connection, self.peer, lane)
-        return Position(0, 0, None) if row is None else Position(row.size, row.epoch, row.note)
+        return Position(0, 0, None) if row is None else Position(row.size, row.epoch, row.note, row.receipt)
 
     def open(self, lane: Lane, data: bytes, after: inbox.OpenedPage | None) -> inbox.OpenedPage:
         """Check that the page continues the peer's lane, and verify its bodies. Needs no lock."""

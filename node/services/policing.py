@@ -1,8 +1,8 @@
 """The sharing policy at home: read a file, show what it would change, put it in force, say why somebody gets what.
 
 A file with a mistake is refused whole and the policy in force stays. A new policy has a higher version than the one
-before. Its activation and the offers that follow from it are one transaction: what the policy allows to peers that never
-got a record goes into their feeds at once. What a peer has already been given is not narrowed or widened here.
+before. Its activation and the offers that follow from it are one transaction: what the policy allows to peers that
+never got a record goes into their feeds at once. What a peer has already been given is not narrowed or widened here.
 
 Trust: whoever can call `activate` decides what leaves. The two names in the file are claims; who may activate is the
 business of the caller. Reasons name rules, so explanations are for this node's own people alone.

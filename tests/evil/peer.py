@@ -139,7 +139,7 @@ class EvilPeer:
             "kind": "seizure", "sch": "seizure/1", "crit": [], "h": FLOOR, "_sd_alg": "sha-256", "_sd": sd, **claims,
         }  # fmt: skip
         payload = {name: value for name, value in payload.items() if name not in without}
-        jwt = self.jws(payload, typ=TYP, signer=signer, **(header or {}))
+        jwt = self.jws(payload, signer=signer, **{"typ": TYP, **(header or {})})
         return Signed(payload, jwt, disclosures)
 
     def tombstone(self, rid: str, ver: int = 2, **claims: Any) -> Signed:

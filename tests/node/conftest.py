@@ -1,11 +1,11 @@
-"""A node's home for tests: real keys, a real directory and a real database, made once a run and copied for each test."""
+"""A node's home for tests: real keys, directory and database, made once a run and copied for each test."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from node.app import Home, open_home
 from node.services import authority, founding
 from node.settings import Settings
 from tests.factories import make_node_card, make_signers
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = int(time.time())
 """When the run began: python-tuf compares the directory with the real clock and takes no other."""

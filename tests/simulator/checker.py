@@ -79,7 +79,7 @@ def nothing_happened_twice(connection: Any) -> None:
         if row.state in records.LIVE:
             in_use[row.iss, row.rid] = in_use.get((row.iss, row.rid), 0) + 1
             facets = get_schema(row.sch).facets(bodies.reopen_row(row).groups)
-            expected |= set(records._facets(row.id, row.kind, row.iss, facets))
+            expected |= set(records.facet_values(row.id, row.kind, row.iss, facets))
     assert set(in_use.values()) <= {1}, "two versions of one record are in use"
     found = [tuple(row) for row in connection.execute(select(facet.c.field, facet.c.value, facet.c.day, facet.c.record))]
     assert len(found) == len(set(found))
@@ -145,7 +145,7 @@ def nobody_holds_what_was_not_granted(world: World) -> None:
         for recipient in world.nodes:
             if recipient != version.node:
                 held = world.held_groups(recipient, version.node, rid).get(ver, set())
-                ever = world.allowed_ever(reference, ver, recipient)
+                ever = version.ever.get(recipient, set())
                 assert held <= ever, f"{recipient} holds {held - ever} of {reference} v{ver}"
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import event, select
 
 from federation.errors import FederationError, Malformed
 from federation.policy import compile_policy, load_policy
@@ -35,11 +36,11 @@ from node.services.serving import Server, accept_receipt
 from node.storage import drafts
 from node.storage.nonces import Nonces
 from node.storage.tables import draft, record
-from sqlalchemy import select
 from federation.receipts import verify_receipt
 from tests.evil.peer import EvilFeed, EvilPeer
 from tests.factories import NOW, make_federation
 from tests.simulator import content
+from tests.simulator.naive import shown_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +106,12 @@ class Version:
     ver: int
     groups: set[str]
     granted: dict[str, set[str]] = field(default_factory=dict)
-    """Recipient → groups granted of this version, so far."""
+    """Recipient → groups granted of this version now; empty once a later version took its place."""
+    ever: dict[str, set[str]] = field(default_factory=dict)
+    """The same, never emptied: what may have arrived and may still be held."""
+
+    def grant(self, recipient: str, groups: set[str]) -> None:
+        self.granted[recipient], self.ever[recipient] = groups, groups
 
 
 @dataclass
@@ -272,6 +278,7 @@ class World:
         self.nodes: dict[str, SimNode] = {}
         for name in ids:
             database = make_sqlite(folder / f"{name}.db")
+            event.listen(database.engine, "connect", _hurry)
             self.nodes[name] = SimNode(name, database, CrashingDatabase(database), CrashingDatabase(database))
         self.cut: set[frozenset[str]] = set()
         self.tokens: dict[str, tuple[str, int, str]] = {}
@@ -401,7 +408,7 @@ class World:
                 for recipient, groups in self.allowed(version).items():
                     # What was offered before stays as it was offered until the next version.
                     if groups and recipient not in self._ever(reference):
-                        version.granted[recipient] = groups
+                        version.grant(recipient, groups)
         with node.database.write() as connection:
             self.publisher(me).offer_again(connection, now=self.clock(me)())
 
@@ -410,7 +417,7 @@ class World:
             recipient
             for (other, _), version in self.versions.items()
             if other == reference
-            for recipient in version.granted
+            for recipient in version.ever
         }
 
     def allowed(self, version: Version) -> dict[str, set[str]]:
@@ -464,7 +471,9 @@ class World:
                 drafts.change(connection, there[reference], new, now=self.now)
             waiting = drafts.waiting(connection)
         version = Version(node=me, kind=kind, ver=ver, groups=derived(set(groups)))
-        version.granted = {who: groups for who, groups in self.allowed(version).items() if groups}
+        for who, allowed in self.allowed(version).items():
+            if allowed:
+                version.grant(who, allowed)
         before = self.versions.get((reference, ver - 1))
         try:
             self._release(me, waiting)
@@ -585,9 +594,12 @@ def policy_text(me: str, version: int, rules: list[dict[str, Any]]) -> str:
 
 
 def _names(disclosures: str) -> set[str]:
-    from tests.simulator.naive import shown_groups  # noqa: PLC0415 - keeps the import list to what the world is made of
-
     return shown_groups(f"x~{disclosures}~") if disclosures else set()
+
+
+def _hurry(driver: Any, _: Any) -> None:
+    # Crashes here are of processes, never of the machine: nothing has to reach the disk.
+    driver.execute("PRAGMA synchronous=OFF")
 
 
 async def _call(function: Any, *arguments: Any) -> Any:
