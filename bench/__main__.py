@@ -3,18 +3,21 @@
     BENCH <name> <value> <unit>
 
 Progress and, at the end, a table of floors and values go to standard error. The exit status is 0 also when a floor is
-missed, unless `--check` is given; it is 2 when something could not be measured. NAME is a benchmark or the beginning
-of a figure's name. How each figure is measured stands at the top of its module; `docs/benchmarks.md` says what it means.
+missed, unless `--check` is given; it is 2 when something could not be measured. NAME is a benchmark or the name of a
+figure. How each figure is measured stands at the top of its module; `docs/benchmarks.md` says what it means.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from bench import crypto_bench, latency, policy_bench, release, replicate, urgent
 from bench.figures import FLOORS, Figure, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
     "crypto": (crypto_bench.run, ("ed25519_verify", "issue", "verify", "record_bytes")),
@@ -30,8 +33,12 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what was asked for and print it. Returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure this node's software on this machine.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all if none is given")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure this node's software on this machine."
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"any of {', '.join(BENCHMARKS)}; all if none is given"
+    )
     parser.add_argument("--quick", action="store_true", help="smaller and fewer measurements, under two minutes")
     parser.add_argument("--check", action="store_true", help="exit with status 1 if a floor is missed")
     options = parser.parse_args(arguments)

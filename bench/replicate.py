@@ -5,9 +5,9 @@ every record, stores it durably with the facets that filters use, and A has stor
 processes of their own. What follows later, in batches, is the word index; how long it takes is told as a figure of
 its own and counts in B's memory.
 
-How it is timed: A runs, is paused (SIGSTOP), then B starts; B's first request waits in A's socket. The clock starts
-when A is let go on, and ends when A's database has the receipt for everything. Nothing is warmed up but the two
-processes. Afterwards B must find every record by filters and hold nothing in quarantine, or there is no figure.
+How it is timed: A runs and is paused (SIGSTOP), then B starts, and B's first request waits in A's socket. The clock
+starts when A is let go on, and ends when A's database has the receipt for everything. Afterwards B must find every
+record by filters and hold nothing in quarantine, or there is no figure.
 
 Each size is one federation of A and several receivers, one for each round; the figure is the median round. The limit
 (`bench.limit`) is taken before and after each round, and the ratio is of the same round. Memory is the sum of the peak
@@ -20,14 +20,17 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import postgres
 from bench.federation import BenchFailed, Federation, closing
 from bench.figures import Figure, tell
 from bench.limit import ed25519_verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SENDER = "KE"
 RECEIVERS = ("TZ", "UG", "ZA")
@@ -60,6 +63,8 @@ def measure(kind: str, count: int, rounds: int) -> list[Round]:
         closing(Federation.found(Path(folder), (SENDER, *receivers), databases=databases, poll=NEVER)) as federation,
     ):
         federation.release(SENDER, federation.draft(SENDER, count))
+        federation.start(SENDER)
+        time.sleep(1.0)  # it looks for peers, finds none that answers, and is quiet
         return [_round(federation, kind, receiver, count) for receiver in receivers]
 
 
@@ -74,8 +79,6 @@ def _databases(kind: str, ids: tuple[str, ...]) -> Iterator[dict[str, str] | Non
 
 def _round(federation: Federation, kind: str, receiver: str, count: int) -> Round:
     before = ed25519_verify()
-    federation.start(SENDER)
-    time.sleep(1.0)  # it looks for peers, finds none that answers, and is quiet
     federation.pause(SENDER)
     federation.start(receiver)
     time.sleep(1.0)  # its request is on its way by now
@@ -90,7 +93,6 @@ def _round(federation: Federation, kind: str, receiver: str, count: int) -> Roun
         if now - began > GIVE_UP_SECONDS:
             raise BenchFailed(f"{federation.received(receiver, SENDER)} of {count} records after {now - began:.0f} s")
     seconds = time.perf_counter() - began
-    federation.stop(SENDER)
     limit = (before + ed25519_verify()) / 2
     words = _words(federation, receiver)
     memory = federation.peak_rss_mb(receiver)
@@ -120,7 +122,7 @@ def sqlite(*, quick: bool) -> list[Figure]:
     weighed = few if middle == small else measure("sqlite", middle, 1)
     light, heavy = (max(one.memory for one in rounds) for rounds in (weighed, many))
     return [
-        *_figures("replicate_sqlite", small, few, large, many),
+        *_figures("replicate_sqlite", small, few, many),
         (f"rss_b_{middle}", light, "MB"),
         (f"rss_b_{large}", heavy, "MB"),
         ("rss_b", max(light, heavy), "MB"),
@@ -134,12 +136,12 @@ def on_postgres(*, quick: bool) -> list[Figure]:
     rounds = 1 if quick else 3
     few, many = measure("postgres", small, rounds), measure("postgres", large, rounds)
     return [
-        *_figures("replicate_postgres", small, few, large, many),
+        *_figures("replicate_postgres", small, few, many),
         (f"rss_b_postgres_{large}", max(one.memory for one in many), "MB"),
     ]
 
 
-def _figures(name: str, small: int, few: list[Round], large: int, many: list[Round]) -> list[Figure]:
+def _figures(name: str, small: int, few: list[Round], many: list[Round]) -> list[Figure]:
     def middle(rounds: list[Round], member: str) -> float:
         return statistics.median(getattr(one, member) for one in rounds)
 

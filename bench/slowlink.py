@@ -10,7 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 PIECE = 1_400
 """Bytes that take their turn together: a packet."""
@@ -19,30 +23,39 @@ QUEUE = 24
 Waiting = asyncio.Queue[tuple[asyncio.StreamWriter, bytes]]
 
 
+@dataclass(slots=True)
+class Line:
+    """How fast it is, and how many bytes it has carried."""
+
+    bytes_a_second: float
+    carried: int = 0
+
+
 @contextlib.contextmanager
-def slow_link(routes: Mapping[int, int], *, bytes_a_second: float) -> Iterator[None]:
+def slow_link(routes: Mapping[int, int], *, bytes_a_second: float) -> Iterator[Line]:
     """Forward each port of `routes` to another one on loopback, all over one wire, in a thread of its own."""
+    line = Line(bytes_a_second)
     ready, loop = threading.Event(), asyncio.new_event_loop()
     done = asyncio.Event()
 
     def work() -> None:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(_serve(routes, bytes_a_second, ready, done))
+        loop.run_until_complete(_serve(routes, line, ready, done))
         loop.close()
 
     thread = threading.Thread(target=work, name="slow link", daemon=True)
     thread.start()
     ready.wait(10)
     try:
-        yield
+        yield line
     finally:
         loop.call_soon_threadsafe(done.set)
         thread.join(10)
 
 
-async def _serve(routes: Mapping[int, int], rate: float, ready: threading.Event, done: asyncio.Event) -> None:
+async def _serve(routes: Mapping[int, int], line: Line, ready: threading.Event, done: asyncio.Event) -> None:
     waiting: Waiting = asyncio.Queue(QUEUE)
-    tasks: set[asyncio.Task[None]] = {asyncio.create_task(_wire(waiting, rate))}
+    tasks: set[asyncio.Task[None]] = {asyncio.create_task(_wire(waiting, line))}
     servers = []
     for port, target in routes.items():
 
@@ -79,14 +92,15 @@ async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter, waiti
         await waiting.put((sink, piece))
 
 
-async def _wire(waiting: Waiting, rate: float) -> None:
+async def _wire(waiting: Waiting, line: Line) -> None:
     loop = asyncio.get_running_loop()
     free = loop.time()
     while True:
         sink, piece = await waiting.get()
         # The wire is busy until `free`; it does not save up what it could have carried while nothing came.
-        free = max(free, loop.time()) + len(piece) / rate
+        free = max(free, loop.time()) + len(piece) / line.bytes_a_second
         await asyncio.sleep(free - loop.time())
+        line.carried += len(piece)
         with contextlib.suppress(OSError, RuntimeError):
             if piece:
                 sink.write(piece)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from crypto.keys import PublicKey
     from crypto.signer import Signer
     from federation.directory import Directory, ListedKey
+    from federation.records import Facets
 
 RECORD_TYP: Final = "cnp-record+sd-jwt"
 MAX_RECORD_BYTES: Final = 262_144
@@ -93,6 +94,10 @@ class VerifiedRecord:
     index: Mapping[str, int]
     mask: int
     width: int
+    facets: Facets
+    """What it is found by, read from the groups shown."""
+    title: str
+    """One line for lists, from the groups shown."""
 
 
 def issue_record(
@@ -247,6 +252,7 @@ def _check_claims(claims: Mapping[str, Any]) -> None:
 
 def _record(opened: sdjwt.Opened) -> VerifiedRecord:
     claims: Mapping[str, Any] = opened.claims
+    facets, title = get_schema(claims["sch"]).indexed(opened.groups)
     return VerifiedRecord(
         iss=claims["iss"],
         rid=claims["rid"],
@@ -265,4 +271,6 @@ def _record(opened: sdjwt.Opened) -> VerifiedRecord:
         index=opened.index,
         mask=opened.mask,
         width=len(claims["_sd"]),
+        facets=facets,
+        title=title,
     )

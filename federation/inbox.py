@@ -149,14 +149,21 @@ class OpenedPage:
 
 def verify_bodies(page: VerifiedPage, *, directory: Directory, now: int) -> OpenedPage:
     """Verify every body of a page (`federation.envelope`); nothing is raised for what a body holds."""
+    texts = [entry.s for entry in page.entries if entry.s is not None]
+    return OpenedPage(page, verify_texts(texts, directory=directory, now=now))
+
+
+def verify_texts(
+    texts: Sequence[str], *, directory: Directory, now: int
+) -> dict[str, VerifiedRecord | FederationError]:
+    """Verify bodies by themselves; of the directory only the keys are asked."""
     found: dict[str, VerifiedRecord | FederationError] = {}
-    for entry in page.entries:
-        if entry.s is not None:
-            try:
-                found[entry.s] = verify_record(entry.s, directory=directory, now=now)
-            except FederationError as error:
-                found[entry.s] = error
-    return OpenedPage(page, found)
+    for text in texts:
+        try:
+            found[text] = verify_record(text, directory=directory, now=now)
+        except FederationError as error:
+            found[text] = error
+    return found
 
 
 Effect = Store | Extend | Reduce | Tighten | Entomb | Skip | Await | Quarantine

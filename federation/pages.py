@@ -201,3 +201,6 @@ def _check_entries(entries: Any) -> None:
             raise Malformed("an entry of a page has e, and besides only s and rg")
         if not all(isinstance(value, str) for value in row.values()):
             raise Malformed("e, s and rg of an entry are strings")
+        if _CONTROL.search(row["e"]):
+            # JCS escapes them, so this is no leaf, and a database that has no such characters could not keep it.
+            raise Malformed("e of an entry holds control characters")

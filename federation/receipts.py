@@ -132,6 +132,8 @@ def verify_receipt(token: str, *, directory: Directory, now: int) -> Receipt:
         raise Refused(ProblemType.UNKNOWN_KEY, "a receipt is signed by the recipient of its feed")
     if any(type(claims[name]) is not int for name in ("size", "iat", "quarantined_total", "dir")):
         raise Malformed("size, iat, quarantined_total and dir of a receipt are numbers")
+    if claims["size"] < 0:
+        raise Malformed("no feed has a negative size")
     if claims["iat"] > now + MAX_CLOCK_SKEW:
         raise Refused(ProblemType.CLOCK_SKEW, "the receipt was signed in the future")
     try:

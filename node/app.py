@@ -24,6 +24,7 @@ from node import __version__, auth, telemetry
 from node.services.exchange import Exchange
 from node.services.membership import Membership
 from node.services.publishing import Publisher
+from node.services.verifiers import Verifiers
 from node.settings import Settings, SettingsRefused, load
 from node.storage import policies
 from node.storage.database import Database
@@ -90,6 +91,7 @@ class Home:
             http_signer=self.signer("http"), client=make_client(), poll_seconds=settings.poll_seconds,
             directory_url=settings.directory_url, directory_poll_seconds=settings.directory_poll_seconds,
             clock=self.clock,
+            verifiers=Verifiers(settings.verifiers),
         )  # fmt: skip
 
 

@@ -49,6 +49,8 @@ class Settings:
     listen: str = DEFAULT_LISTEN
     database: str = "sqlite:///node.db"
     poll_seconds: float = 60.0
+    verifiers: int = 1
+    """Processes beside the server that verify large pages; 0 verifies in the server itself."""
     directory_url: str | None = None
     """Where directory updates come from; without it, from peers in turn."""
     directory_poll_seconds: float = 300.0
@@ -75,12 +77,13 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "node": {"id": str, "name": str, "kind": str, "country": str, "region": str, "url": str},
     "http": {"listen": str},
     "database": {"url": str},
-    "replication": {"poll_seconds": (int, float)},
+    "replication": {"poll_seconds": (int, float), "verifiers": int},
     "directory": {"url": str, "poll_seconds": (int, float)},
     "handling": {"tlp": str, "purposes": list, "onward": str, "evidence": str, "review_by": str},
     "log": {"level": str},
 }
 KINDS: Final = ("administration", "rilo", "oversight")
+MAX_VERIFIERS: Final = 16
 MAX_PORT: Final = 65_535
 LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -129,7 +132,7 @@ def _settings(home: Path, data: dict[str, Any]) -> Settings:
                     values[section][key] = given if wanted is str else json.loads(given)
                 except ValueError:
                     variable = f"{ENV_PREFIX}{section}_{key}".upper()
-                    raise SettingsRefused(f"{variable}: is not a value of {section}.{key}; write it as in JSON") from None
+                    raise SettingsRefused(f"{variable}: is no value of {section}.{key}; write JSON") from None
     return _check(home, values)
 
 
@@ -154,6 +157,9 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     for section in ("replication", "directory"):
         if values[section].get("poll_seconds", 60) <= 0:
             raise SettingsRefused(f"{FILE}: {section}.poll_seconds is a number of seconds above 0")
+    verifiers = values["replication"].get("verifiers", 1)
+    if not 0 <= verifiers <= MAX_VERIFIERS:
+        raise SettingsRefused(f"{FILE}: replication.verifiers is a number from 0 to {MAX_VERIFIERS}")
     return Settings(
         home=home,
         id=node["id"],
@@ -165,6 +171,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         listen=listen,
         database=values["database"].get("url", "sqlite:///node.db"),
         poll_seconds=float(values["replication"].get("poll_seconds", 60.0)),
+        verifiers=verifiers,
         directory_url=values["directory"].get("url"),
         directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
         handling=floor,

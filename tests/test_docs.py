@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from federation import directory, envelope, feed, inbox, nodecard, pages, receipts
+from crypto import httpsig, sdjwt_form
+from federation import directory, envelope, feed, inbox, nodecard, pages, receipts, trust
 from federation.errors import ProblemType
 from node import __version__, errors, settings
 from node.api import peer
@@ -77,6 +78,7 @@ def test_the_operators_page_has_every_setting_with_its_default(setting, tmp_path
         "http.listen": found.listen,
         "database.url": found.database,
         "replication.poll_seconds": f"{found.poll_seconds:g}",
+        "replication.verifiers": str(found.verifiers),
         "directory.poll_seconds": f"{found.directory_poll_seconds:g}",
         "handling.tlp": found.handling["tlp"],
         "handling.onward": found.handling["onward"],
@@ -111,22 +113,28 @@ def test_the_protocol_page_has_every_operation_of_a_feed(op):
 
 
 LIMITS = {
-    "bytes of a record": envelope.MAX_RECORD_BYTES,
-    "bytes of a leaf": feed.MAX_LEAF_BYTES,
-    "entries of a page": pages.MAX_ENTRIES,
-    "bytes of a page": pages.MAX_PAGE_BYTES,
-    "bytes of a request": peer.MAX_BODY,
-    "entries named in a receipt": receipts.MAX_LISTED,
-    "bytes of a directory": directory.MAX_DIRECTORY_BYTES,
-    "bytes of a node card": nodecard.MAX_CARD_BYTES,
-    "keys on a node card": nodecard.MAX_KEYS,
+    "record (SD-JWT)": (
+        envelope.MAX_RECORD_BYTES,
+        sdjwt_form.MAX_DISCLOSURES,
+        sdjwt_form.MAX_DEPTH,
+        sdjwt_form.MAX_STRING,
+    ),
+    "leaf": (feed.MAX_LEAF_BYTES,),
+    "page": (pages.MAX_ENTRIES, pages.MAX_PAGE_BYTES),
+    "body of a request": (peer.MAX_BODY,),
+    "quarantined entries named in a receipt": (receipts.MAX_LISTED,),
+    "directory": (directory.MAX_DIRECTORY_BYTES, trust.MAX_METADATA_BYTES),
+    "node card": (nodecard.MAX_CARD_BYTES, nodecard.MAX_KEYS),
+    "clock": (httpsig.MAX_SKEW_SECONDS, httpsig.MAX_LIFETIME_SECONDS),
 }
 
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_the_protocol_page_has_every_limit_as_it_is(limit):
     table = PROTOCOL.split("## Limits")[1].split("\n## ")[0]
-    assert f"{LIMITS[limit]:,}".replace(",", " ") in table
+    (told,) = re.findall(rf"^\| {re.escape(limit)} \| (.*) \|$", table, re.MULTILINE)
+    numbers = re.findall(r"\d+(?: \d{3})*", told)
+    assert numbers == [f"{number:,}".replace(",", " ") for number in LIMITS[limit]]
 
 
 def test_the_inbox_page_steps_are_numbered_to_the_last():

@@ -112,6 +112,7 @@ def serve(context: typer.Context) -> None:
         config = uvicorn.Config(
             build(home), loop="auto", http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
             server_header=False, date_header=False, proxy_headers=False,
+            timeout_keep_alive=75,  # longer than peers keep a connection (60 s): none is reused that is being closed
         )  # fmt: skip
 
         class Server(uvicorn.Server):

@@ -157,6 +157,24 @@ def activate(
         )
 
 
+@policy_app.command("offer")
+def offer(context: typer.Context) -> None:
+    """Offer what is live to members who never got it and may have it now: new members, ended embargoes."""
+    from node.services import policing
+
+    at = session(context)
+    with at.opened() as home, at.out.progress("offer"):
+        publisher = home.publisher()
+        if publisher.policy is None:
+            raise Refusal("no policy is active; `tidewaiter policy activate FILE` puts one in force and offers")
+        report = policing.offer_again(home.database, publisher, now=home.clock())
+    if at.out.json:
+        at.out.result({"entries": report.entries, "recipients": sorted(report.recipients)})
+    else:
+        named = f" to {', '.join(sorted(report.recipients))}" if report.recipients else ""
+        at.out.line(f"{report.entries} entries are offered{named}.")
+
+
 @policy_app.command("explain")
 def explain(
     context: typer.Context,

@@ -143,11 +143,8 @@ class _Check:
     def _out_feed(self, row: Row[Any]) -> Iterator[Finding]:
         """Step 2."""
         name = f"feed to {row.recipient}, {row.lane}, epoch {row.epoch}"
-        snapshots = dict(
-            self.connection.execute(select(range_out.c.size, range_out.c.hashes).where(range_out.c.feed == row.id))
-            .tuples()
-            .all()
-        )
+        kept = select(range_out.c.size, range_out.c.hashes).where(range_out.c.feed == row.id)
+        snapshots: dict[int, bytes] = {one.size: one.hashes for one in self.connection.execute(kept)}
         last = merkle.CompactRange()
         for item in self._rebuild(name, entry_out, row):
             if isinstance(item, Finding):
@@ -204,7 +201,7 @@ class _Check:
 
     def _records(self) -> Iterator[Finding]:
         total = self.connection.scalar(select(func.count()).select_from(record)) or 0
-        gone = {(iss, rid) for iss, rid in self.connection.execute(select(tombstone.c.iss, tombstone.c.rid)).tuples()}
+        gone = {(one.iss, one.rid) for one in self.connection.execute(select(tombstone.c.iss, tombstone.c.rid))}
         start = done = 0
         while rows := self.connection.execute(
             select(record).where(record.c.id > start).order_by(record.c.id).limit(STEP)
@@ -354,13 +351,12 @@ class _Check:
     # Step 8.
 
     def _drafts(self) -> Iterator[Finding]:
-        latest = dict(
-            self.connection.execute(
-                select(record.c.rid, func.max(record.c.ver)).where(record.c.iss == self.node).group_by(record.c.rid)
-            )
-            .tuples()
-            .all()
+        newest = (
+            select(record.c.rid, func.max(record.c.ver).label("ver"))
+            .where(record.c.iss == self.node)
+            .group_by(record.c.rid)
         )
+        latest: dict[str, int] = {one.rid: one.ver for one in self.connection.execute(newest)}
         for row in self.connection.execute(
             select(draft.c.reference, draft.c.kind, draft.c.state, draft.c.rid, draft.c.ver)
         ):

@@ -23,6 +23,7 @@ from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.services import indexing
 from node.services.intake import PeerDesk
+from node.services.verifiers import Verifiers
 from node.storage import feeds
 
 if TYPE_CHECKING:
@@ -39,6 +40,10 @@ HINT_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 0.5
 """How often feeds are looked at that another process (a release on the command line) has made longer."""
 INDEX_SECONDS: Final = 1.0
+BUSY_SECONDS: Final = 2.0
+"""So long after a page the next one is expected, and the word index waits."""
+INDEX_LAG_SECONDS: Final = 30.0
+"""And so long it waits at most between two batches."""
 
 log: Final = structlog.get_logger("tidewaiter.exchange")
 
@@ -57,10 +62,12 @@ class Exchange:
     directory_url: str | None
     directory_poll_seconds: float
     clock: Callable[[], int]
+    verifiers: Verifiers = field(default_factory=lambda: Verifiers(0))
     loops: dict[str, PeerLoop] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _grown: set[str] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _applied_at: float = -1e9
     _hinted: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -89,7 +96,7 @@ class Exchange:
         """The desk at which a peer's pages are opened."""
         return PeerDesk(
             peer=peer, node=self.node, database=self.database, directory=self.membership.current,
-            log_signer=self.log_signer, clock=self.clock,
+            log_signer=self.log_signer, clock=self.clock, verifiers=self.verifiers,
         )  # fmt: skip
 
     def loop_for(self, peer: str) -> PeerLoop:
@@ -100,6 +107,7 @@ class Exchange:
         )  # fmt: skip
 
     def _applied(self, peer: str, lane: Lane, stored: int, quarantined: int) -> None:
+        self._applied_at = time.monotonic()
         log.info("page applied", peer=peer, lane=lane, stored=stored, quarantined=quarantined)
 
     async def _follow_directory(self) -> None:
@@ -179,8 +187,16 @@ class Exchange:
         return sizes, {(row.recipient, row.lane): row.receipt_size for row in rows}
 
     async def _index(self) -> None:
+        """Keep the word index up: at once when it is quiet; while pages pour in, only now and then."""
+        waited = 0.0
         while True:
+            busy = time.monotonic() - self._applied_at < BUSY_SECONDS
+            if busy and waited < INDEX_LAG_SECONDS:
+                await asyncio.sleep(INDEX_SECONDS)
+                waited += INDEX_SECONDS
+                continue
             more = await asyncio.to_thread(indexing.follow, self.database, now=self.clock())
+            waited = 0.0
             await asyncio.sleep(0.0 if more else INDEX_SECONDS)
 
     async def sync(self) -> dict[str, Any]:
@@ -209,3 +225,4 @@ class Exchange:
                 await task
         self._tasks.clear()
         await self.client.aclose()
+        self.verifiers.stop()

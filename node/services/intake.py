@@ -9,7 +9,7 @@ Trust: what is stored here was verified, except in quarantine, where it is kept 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
 from crypto import merkle
@@ -23,6 +23,7 @@ from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
 from node.services import bodies
+from node.services.verifiers import Verifiers
 from node.storage import feeds, quarantine, records
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class PeerDesk:
     directory: Callable[[], Directory]
     log_signer: Signer
     clock: Callable[[], int]
+    verifiers: Verifiers = field(default_factory=lambda: Verifiers(0))
 
     def position(self, lane: Lane) -> Position:
         """Where this node stands in the peer's lane."""
@@ -64,7 +66,7 @@ class PeerDesk:
             start = merkle.CompactRange() if row is None else feeds.unpack(row.size, row.hashes)
             feed = FeedId(self.peer, self.node, lane, epoch)
         page = verify_page(data, directory=directory, recipient=self.node, start=start, now=now, feed=feed)
-        return inbox.verify_bodies(page, directory=directory, now=now)
+        return self.verifiers.open(page, directory=directory, now=now)
 
     def apply(self, opened: inbox.OpenedPage) -> Applied:
         """Judge and store a page; durable once it returns. Raises `Malformed` if the page does not fit the position."""
@@ -170,13 +172,12 @@ def _flush(connection: Connection, fresh: list[inbox.Store], *, now: int) -> Non
 
 def _version(effect: inbox.Store) -> records.NewVersion:
     item = effect.record
-    facets, title = get_schema(item.sch).indexed(item.groups)
     return records.NewVersion(
         iss=item.iss, rid=item.rid, ver=item.ver, kind=item.kind, sch=item.sch, jh=item.jh, jwt=item.jwt,
         disclosures=bodies.in_bit_order(item.disclosures, item.index), mask=item.mask, width=item.width, iat=item.iat,
-        prev=item.prev, handling=_text(effect.handling), title=title,
+        prev=item.prev, handling=_text(effect.handling), title=item.title,
         state="received" if effect.newest else "superseded", pending=effect.pending, gc=effect.leaf.gc,
-        facets=facets,
+        facets=item.facets,
     )  # fmt: skip
 
 

@@ -144,6 +144,12 @@ def activate(
     return Activated(version=policy.version, before=None if row is None else row.version, offered=offered)
 
 
+def offer_again(database: Database, publisher: Publisher, *, now: int) -> ReleaseReport:
+    """Offer what is live to members who never got it and may have it now: new members, ended embargoes."""
+    with database.write() as connection:
+        return publisher.offer_again(connection, now=now)
+
+
 def difference(
     database: Database, new: Policy, *, node: str, recipients: Sequence[Recipient], now: int
 ) -> tuple[Difference, dict[str, str]]:

@@ -27,7 +27,7 @@ from federation.records import Schema, get_schema
 from node.services import bodies
 from node.storage import audit, drafts, feeds, records
 from node.storage.database import Database, insert_rows
-from node.storage.tables import grant_out, record, withheld
+from node.storage.tables import draft, grant_out, record, withheld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -158,14 +158,16 @@ class Publisher:
         Narrowing or widening what somebody has already got is not done here.
         """
         report = ReleaseReport()
-        offer = _Offer(self, connection, by="policy", now=now, second=True, only_new=True)
+        offer = _Offer(self, connection, by="policy", now=now, second=False, only_new=True)
+        # What a second officer released stays so; a new policy releases nothing in anybody's name.
+        second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
         for row in connection.execute(
             records.visible().where(record.c.iss == self.node).order_by(record.c.id)
         ):
             opened = bodies.reopen_row(row)
             schema = get_schema(row.sch)
             attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
-            offer.add(opened, attributes, row.id)
+            offer.add(opened, attributes, row.id, second=row.rid in second)
         offer.write()
         report.entries, report.recipients = offer.entries, offer.recipients
         return report
@@ -225,14 +227,14 @@ class _Offer:
         self.withheld = 0
         self.recipients: set[str] = set()
 
-    def add(self, issued: Version, attributes: Attributes, row_id: int) -> None:
-        """Decide for every recipient, and gather what follows."""
+    def add(self, issued: Version, attributes: Attributes, row_id: int, *, second: bool = False) -> None:
+        """Decide for every recipient, and gather what follows. `second`: another officer has released this one."""
         policy = self._publisher.policy
         if policy is None:
             return
         decisions = decide_all(
             record=attributes, recipients=self._recipients, policy=policy, now=self._now, floor=self._floor,
-            issued=issued.iat, second_release=self._second,
+            issued=issued.iat, second_release=self._second or second,
         )  # fmt: skip
         earlier = self._earlier(issued)
         if issued.ver > 1 or self._only_new:

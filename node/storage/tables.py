@@ -183,6 +183,7 @@ disclosure = Table(
     Column("feed", ROWID),
     Column("n", BigInteger),
     Column("detail", Text),
+    Index(None, "rid"),
 )
 """The disclosure log: written in the transaction of what it tells, so nothing leaves unlogged."""
 

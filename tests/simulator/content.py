@@ -40,7 +40,8 @@ def tokens_in(data: bytes, depth: int = _DEPTH) -> set[str]:
         # A run may be several pieces glued together: each of the four alignments is tried.
         for start in range(4):
             piece = run[start:]
-            text = piece[: len(piece) - len(piece) % 4].translate(bytes.maketrans(b"-_", b"+/"))
+            whole = piece[:-1] if len(piece) % 4 == 1 else piece
+            text = (whole + b"=" * (-len(whole) % 4)).translate(bytes.maketrans(b"-_", b"+/"))
             try:
                 inner = base64.b64decode(text)
             except binascii.Error:

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -151,11 +151,11 @@ def _machine(name: str, make_sqlite, *, signed: bool):
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 
-@pytest.mark.parametrize(("signed", "examples"), [(False, 15), (True, 5)], ids=["pages alone", "signed HTTP"])
+@pytest.mark.parametrize(("signed", "examples"), [(False, 12), (True, 4)], ids=["pages alone", "signed HTTP"])
 def test_the_promises_hold_over_any_history(signed, examples, make_sqlite):
     case = _machine("Signed" if signed else "Plain", make_sqlite, signed=signed)
     case.settings = settings(
         max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=SLOW, print_blob=True,
-        database=None,
+        database=None, phases=[Phase.explicit, Phase.generate],  # to make a failing history short takes minutes: add Phase.shrink
     )  # fmt: skip
     case("runTest").runTest()

@@ -173,7 +173,7 @@ def _parse(text: str, order: Order, formats: tuple[str, ...], origin: date) -> P
     return found or _slowly(folded)
 
 
-def _single(text: str, order: Order, origin: date) -> PartialDate | None:  # noqa: C901, PLR0911 - one form a line
+def _single(text: str, order: Order, origin: date) -> PartialDate | None:  # noqa: PLR0911 - one form a line
     if match := _ISO.fullmatch(text):
         return _checked(match[1], match[2], match[3])
     if match := _NUMERIC.fullmatch(text):

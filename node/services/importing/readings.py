@@ -78,7 +78,7 @@ class _CellReader:
     def __init__(self, reading: Reading, reference: str, origin: date, problems: list[Problem]) -> None:
         self.reading, self.reference, self.origin, self.problems = reading, reference, origin, problems
 
-    def read(self, cell: Cell, name: str, header: str, column: Column) -> None:  # noqa: C901 - one kind a line
+    def read(self, cell: Cell, name: str, header: str, column: Column) -> None:
         kind = FIELDS[name].kind
         self.reading.headers.setdefault(name, header)
         translated = self._translate(cell, column) if column.codes else None

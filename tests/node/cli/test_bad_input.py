@@ -1,4 +1,4 @@
-"""Bad input at every edge of the command line: a sentence that names the field and the remedy, and nothing half-written."""
+"""Bad input at every edge of the command line: one sentence with field and remedy, and nothing half-written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from node.app import open_home
+from node.cli.output import Output
 from node.storage import drafts, policies
 from tests.node.cli.conftest import SAMPLE_HEADER
 
@@ -77,7 +78,9 @@ COMMANDS = {
     "an alert from a seizure that is not there": (["alert", "new", "--from", "X"], 1, "records --drafts"),
     "an alert without a type": (["alert", "new", "--title", "x"], 1, "headline.type"),
     "an alert with a day that is none": (
-        ["alert", "new", "--title", "x", "--type", "hot_shipment", "--respond-by", "tomorrow"], 1, "headline.respond_by",
+        ["alert", "new", "--title", "x", "--type", "hot_shipment", "--respond-by", "tomorrow"],
+        1,
+        "headline.respond_by",
     ),
     "texts that nobody has read for names": (
         ["alert", "new", "--title", "x", "--type", "hot_shipment", "--text", "y"], 1, "texts",
@@ -249,10 +252,16 @@ def test_an_unexpected_fault_is_one_line_and_shows_its_trace_only_when_asked(
     assert "Traceback" in tell("records", "--home", home).err
 
 
-def test_what_others_wrote_cannot_steer_the_terminal(tell: Callable[..., Answer], home: Path, tmp_path: Path) -> None:
-    title = "en=red\x1b[31m\u202etext"
-    tell("alert", "new", "--title", title, "--type", "hot_shipment", "--home", home)
-    answer = tell("records", "--drafts", "--home", home)
-    assert "red" in answer.out
-    assert "\x1b" not in answer.out
-    assert "\u202e" not in answer.out
+def test_what_others_wrote_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    title = "red\x1b[31m\u202etext [bold]"
+    out = Output(json=False)
+    out.table(("title",), [(title,)], empty="")
+    out.line(title)
+    out.say(title)
+    out.pairs([("title", title)])
+    said = capsys.readouterr()
+    for text in (said.out, said.err):
+        assert "red" in text
+        assert "[bold]" in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.node.cli.conftest import Answer
 
-ISSUE = [
+ISSUE = (
     "init",
     "serve",
     "migrate",
@@ -51,7 +51,7 @@ ISSUE = [
     "verify:record",
     "verify:page",
     "verify:receipt",
-]
+)
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,121 @@
+"""Each kind of signed object shown where another is expected: everything is refused but the diagonal."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from crypto import httpsig
+from crypto.errors import CryptoError
+from federation.envelope import verify_record
+from federation.errors import FederationError
+from federation.feed import FeedId, key_name
+from federation.nodecard import open_card
+from federation.pages import verify_page
+from federation.receipts import verify_receipt
+from crypto.checkpoint import open_checkpoint
+from crypto.merkle import CompactRange
+from tests.evil.peer import EvilPeer
+from tests.factories import NOW, make_federation, make_node_card
+
+FED = make_federation(["KE", "TZ", "ZA"])
+PEER = EvilPeer(FED, "ZA")
+FEED = PEER.feed("TZ")
+FEED.put(PEER.record())
+URL = "http://tz.test/cnp/1/receipts"
+
+
+def request(use="http", **changed):
+    """A signed request, as the one text in which its signature could be shown somewhere else."""
+    body = b"{}"
+    headers = {"content-type": "application/json"}
+    headers |= httpsig.sign_request(
+        method="POST", url=URL, headers=headers, body=body, signer=FED.signer("ZA", use), now=NOW, nonce="n" * 22
+    )
+    return headers
+
+
+OBJECTS = {
+    "record": PEER.record().shown(),
+    "receipt": PEER.receipt("TZ/ZA/bulk/0", 0, bytes(32)),
+    "checkpoint": FEED.note(),
+    "page": FEED.page().decode(),
+    "node card": make_node_card("ZA", signers=FED.signers["ZA"]).decode(),
+    "http signature": request()["signature"],
+}
+
+
+def read_checkpoint(text):
+    return open_checkpoint(
+        text, origin=FeedId("ZA", "TZ", "bulk", 0).origin("test"), key_name=key_name("test", "ZA"),
+        keys=FED.directory.keys_of("ZA", "log"),
+    )  # fmt: skip
+
+
+def read_http(text):
+    headers = request() | {"signature": text}
+    nonces = SimpleNamespace(remember=lambda *_: True)
+    return httpsig.verify_request(
+        method="POST", url=URL, authority="tz.test", headers={"content-type": "application/json", **headers}, body=b"{}",
+        key_for=lambda kid: FED.directory.key(kid, use="http", at=NOW).public, nonces=nonces, now=NOW,
+    )  # fmt: skip
+
+
+READERS = {
+    "record": lambda text: verify_record(text, directory=FED.directory, now=NOW),
+    "receipt": lambda text: verify_receipt(text, directory=FED.directory, now=NOW),
+    "checkpoint": read_checkpoint,
+    "page": lambda text: verify_page(
+        text.encode(), directory=FED.directory, recipient="TZ", start=CompactRange(), now=NOW
+    ),
+    "node card": lambda text: open_card(text.encode()),
+    "http signature": read_http,
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_a_signed_object_counts_only_as_what_it_is(kind, reader):
+    if kind == reader:
+        READERS[reader](OBJECTS[kind])
+        return
+    with pytest.raises((FederationError, CryptoError)):
+        READERS[reader](OBJECTS[kind])
+
+
+PARTS = {
+    "the JWT of a record as a receipt": lambda: READERS["receipt"](PEER.record(groups={}).jwt),
+    "a receipt as a record without disclosures": lambda: READERS["record"](OBJECTS["receipt"] + "~"),
+    "the payload of a receipt under the type of a record": lambda: READERS["record"](
+        PEER.receipt("TZ/ZA/bulk/0", 0, bytes(32), signer=PEER.signers["record"], typ="cnp-record+sd-jwt") + "~"
+    ),
+    "the claims of a record under the type of a receipt": lambda: READERS["receipt"](
+        PEER.record(groups={}, header={"typ": "cnp-receipt+jwt"}, signer=PEER.signers["log"]).jwt
+    ),
+    "a receipt signed with the record key": lambda: READERS["receipt"](
+        PEER.receipt("TZ/ZA/bulk/0", 0, bytes(32), signer=PEER.signers["record"])
+    ),
+    "a receipt signed with the http key": lambda: READERS["receipt"](
+        PEER.receipt("TZ/ZA/bulk/0", 0, bytes(32), signer=PEER.signers["http"])
+    ),
+    "a request signed with the record key": lambda: read_http_of("record"),
+    "a request signed with the log key": lambda: read_http_of("log"),
+    "a checkpoint signed with the record key": lambda: read_checkpoint(FEED.note(signer=PEER.signers["record"])),
+    "a relay grant as a record": lambda: READERS["record"](
+        PEER.jws({"fed": "test", "iss": "ZA", "rid": "x"}, typ="cnp-relay+jwt") + "~"
+    ),
+}
+
+
+def read_http_of(use):
+    headers = request(use)
+    nonces = SimpleNamespace(remember=lambda *_: True)
+    return httpsig.verify_request(
+        method="POST", url=URL, authority="tz.test", headers={"content-type": "application/json", **headers}, body=b"{}",
+        key_for=lambda kid: FED.directory.key(kid, use="http", at=NOW).public, nonces=nonces, now=NOW,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", PARTS)
+def test_an_object_made_to_look_like_another_is_refused(sentence):
+    with pytest.raises((FederationError, CryptoError)):
+        PARTS[sentence]()
