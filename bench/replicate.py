@@ -5,9 +5,9 @@ every record, stores it durably with the facets that filters use, and A has stor
 processes of their own. What follows later, in batches, is the word index; how long it takes is told as a figure of
 its own and counts in B's memory.
 
-How it is timed: A runs and is paused (SIGSTOP), then B starts, and B's first request waits in A's socket. The clock
-starts when A is let go on, and ends when A's database has the receipt for everything. Afterwards B must find every
-record by filters and hold nothing in quarantine, or there is no figure.
+How it is timed: A runs until its own word index has caught up and is paused (SIGSTOP), then B starts, and B's first
+request waits in A's socket. The clock starts when A is let go on, and ends when A's database has the receipt for
+everything. Afterwards B must find every record by filters and hold nothing in quarantine, or there is no figure.
 
 Each size is one federation of A and several receivers, one for each round; the figure is the median round. The limit
 (`bench.limit`) is taken before and after each round, and the ratio is of the same round. Memory is the sum of the peak
@@ -64,6 +64,7 @@ def measure(kind: str, count: int, rounds: int) -> list[Round]:
     ):
         federation.release(SENDER, federation.draft(SENDER, count))
         federation.start(SENDER)
+        _words(federation, SENDER)
         time.sleep(1.0)  # it looks for peers, finds none that answers, and is quiet
         return [_round(federation, kind, receiver, count) for receiver in receivers]
 
@@ -103,9 +104,10 @@ def _round(federation: Federation, kind: str, receiver: str, count: int) -> Roun
     return Round(rate, rate / limit, memory, words)
 
 
-def _words(federation: Federation, receiver: str) -> float:
+def _words(federation: Federation, node: str) -> float:
+    """Wait until the word index of a node has caught up."""
     began = time.perf_counter()
-    while federation.words_behind(receiver) > 0:
+    while federation.words_behind(node) > 0:
         time.sleep(0.1)
         if time.perf_counter() - began > GIVE_UP_SECONDS:
             raise BenchFailed("the word index does not catch up")

@@ -59,8 +59,7 @@ def decode_ascii(text: bytes) -> bytes:
         raise MalformedBase64(f"not base64url ({len(text)} characters)") from None
     if b2a_base64(data, newline=False) != standard:
         raise MalformedBase64(
-            f"not canonical unpadded base64url ({len(text)} characters): "
-            "a foreign character, padding or left-over bits"
+            f"not canonical unpadded base64url ({len(text)} characters): a foreign character, padding or left-over bits"
         )
     return data
 

@@ -65,9 +65,7 @@ class Checkpoint:
 def sign_checkpoint(*, origin: str, size: int, root: bytes, key_name: str, signer: Signer) -> str:
     """Return the signed note for a log's size and root. `ValueError` where they cannot make a note."""
     if not _is_name(origin) or not _is_name(key_name):
-        raise ValueError(
-            "origin and key name are not empty and hold no space, plus sign or control character"
-        )
+        raise ValueError("origin and key name are not empty and hold no space, plus sign or control character")
     if not 0 <= size <= MAX_SIZE or len(root) != HASH_BYTES or (size == 0 and root != EMPTY_ROOT):
         raise ValueError("this is not the size and root of a tree")
     text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"

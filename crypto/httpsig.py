@@ -236,9 +236,7 @@ def verify_message(
     """
     view, given = _open(message, parameters=None)
     _verify(view, given, body=body, key_for=key_for, now=now, require=require, hashes=tuple(HASHES))
-    return VerifiedMessage(
-        kid=given.kid, created=given.parameters["created"], nonce=given.parameters.get("nonce")
-    )
+    return VerifiedMessage(kid=given.kid, created=given.parameters["created"], nonce=given.parameters.get("nonce"))
 
 
 def public_url(authority: str, url: str) -> str:
@@ -321,9 +319,7 @@ def _sign(
     }
 
 
-def _open(
-    message: Request | Response, *, parameters: frozenset[str] | None
-) -> tuple[View | ResponseView, _Given]:
+def _open(message: Request | Response, *, parameters: frozenset[str] | None) -> tuple[View | ResponseView, _Given]:
     """Read the one signature, step 1. With `parameters` the profile holds: label, tag, exactly these."""
     view: View | ResponseView
     if isinstance(message, Response):
@@ -348,9 +344,7 @@ def _open(
         if label != LABEL or given.get("tag") != TAG:
             raise MessageRefused(f"the signature is not labelled {LABEL} and tagged {TAG}")
         if parameters - given.keys():
-            raise MissingCoverage(
-                f"signature parameters missing: {', '.join(sorted(parameters - given.keys()))}"
-            )
+            raise MissingCoverage(f"signature parameters missing: {', '.join(sorted(parameters - given.keys()))}")
         if given.keys() - parameters:
             raise MessageRefused("the signature has a parameter that the profile does not know")
     covered = frozenset((str(name), frozenset(options.items())) for name, options in components)

@@ -81,9 +81,7 @@ def issue(
         disclosure = disclosures[name] = b64.encode(_checked([salt, name, value]))
         group_of[b64.encode(digest_of(disclosure.encode("ascii")))] = name
     # Decoys (section 4.2.7) are digests of chance: nobody can tell them from digests of hidden groups.
-    decoys = [
-        b64.encode(digest_of(chance[at : at + SALT_BYTES])) for at in range(size, len(chance), SALT_BYTES)
-    ]
+    decoys = [b64.encode(digest_of(chance[at : at + SALT_BYTES])) for at in range(size, len(chance), SALT_BYTES)]
     sd = sorted([*group_of, *decoys])
     if len(set(sd)) != digests:
         raise DisclosureRefused("the source of chance repeated itself: no token is signed with equal digests")

@@ -107,9 +107,7 @@ def open_payload(
 
 def _parse(raw: bytes, *, profile: bool, max_depth: int) -> JsonValue:
     if profile:
-        return strictjson.parse_profile(
-            raw, max_bytes=MAX_TOKEN_BYTES, max_depth=max_depth, max_string=MAX_STRING
-        )
+        return strictjson.parse_profile(raw, max_bytes=MAX_TOKEN_BYTES, max_depth=max_depth, max_string=MAX_STRING)
     return strictjson.parse(raw, max_depth=max_depth)
 
 

@@ -45,9 +45,7 @@ class Recursive:
             raise DisclosureRefused("`_sd_alg` stands below the top level")
         # 3e, 3f: `_sd` and `_sd_alg` are left out of the result.
         processed = {
-            name: self._value(value, depth=depth + 1)
-            for name, value in members.items()
-            if name not in RESERVED
+            name: self._value(value, depth=depth + 1) for name, value in members.items() if name not in RESERVED
         }
         for digest in decode_digests(digest_list(members)):
             found = self._reveal(digest)
@@ -93,9 +91,7 @@ class Recursive:
             return value
         if depth > self._max_depth:
             raise DisclosureRefused(f"the payload is nested deeper than the {self._max_depth} allowed")
-        return (
-            self._object(value, depth=depth) if isinstance(value, dict) else self._array(value, depth=depth)
-        )
+        return self._object(value, depth=depth) if isinstance(value, dict) else self._array(value, depth=depth)
 
     def _reveal(self, digest: bytes) -> tuple[str, list[JsonValue]] | None:
         """Return the disclosure of an embedded digest, if it is shown, and remember both."""

@@ -55,9 +55,7 @@ def verify(
     # 3 Header, 4 key, 5 signature.
     header, payload = jws.open_compact(jwt, typ=typ, key_for=key_for)
     # 6 Disclosures.
-    opened = open_payload(
-        jwt=jwt, header=header, payload=payload, texts=texts, profile=profile, max_depth=max_depth
-    )
+    opened = open_payload(jwt=jwt, header=header, payload=payload, texts=texts, profile=profile, max_depth=max_depth)
     # 7 Time and required claims, on the processed payload (section 7.1, step 6).
     if now is not None:
         _check_time(opened.payload, now=now, leeway=leeway)

@@ -115,9 +115,7 @@ class FileSigner:
         }
         seed = self._seed_and_public[:SEED_BYTES]
         sealed = AESGCM(_derive(secret, salt)).encrypt(nonce, seed, jcs.profile_bytes(head))
-        _write_private(
-            path, strictjson.dumps({**head, "sealed": b64.encode(sealed)}) + b"\n", replace=replace
-        )
+        _write_private(path, strictjson.dumps({**head, "sealed": b64.encode(sealed)}) + b"\n", replace=replace)
 
     @classmethod
     def load(cls, path: Path, secret: bytes) -> FileSigner:

@@ -74,9 +74,7 @@ def parse(data: bytes | str, *, max_depth: int = 512) -> JsonValue:
     return value
 
 
-def parse_profile(
-    data: bytes | str, *, max_bytes: int, max_depth: int = 8, max_string: int | None = None
-) -> JsonValue:
+def parse_profile(data: bytes | str, *, max_bytes: int, max_depth: int = 8, max_string: int | None = None) -> JsonValue:
     """Return the value of a JSON text in the record profile, or raise `MalformedJson`.
 
     `max_bytes` bounds the whole text in UTF-8, `max_string` the characters of any one string or member name.
@@ -121,9 +119,7 @@ def parse_profile_arrays(
         return [parse_profile(text, **limits, max_string=max_string) for text in texts]
     for value, text in zip(values, texts, strict=True):
         check_depth(value, text, max_depth)
-    if _may_leave_profile(joined) or (
-        max_string is not None and max(map(len, texts), default=0) > max_string
-    ):
+    if _may_leave_profile(joined) or (max_string is not None and max(map(len, texts), default=0) > max_string):
         check_profile(values, max_string=max_string)
     return values
 
@@ -136,9 +132,7 @@ def check_profile(value: JsonValue, *, max_string: int | None = None) -> None:
         item = waiting.pop()
         if isinstance(item, str):
             if len(item) > longest:
-                raise MalformedJson(
-                    f"a string of {len(item)} characters is longer than the {max_string} allowed"
-                )
+                raise MalformedJson(f"a string of {len(item)} characters is longer than the {max_string} allowed")
         elif isinstance(item, dict):
             waiting.extend(item)
             waiting.extend(item.values())
@@ -180,11 +174,7 @@ def dumps_profile(value: JsonValue, *, sort: bool = False) -> bytes:
 
 def _may_leave_profile(raw: bytes) -> bool:
     """Whether compact JSON may hold null or a fraction: `_FRACTION`, or a number that stands alone."""
-    return (
-        b"null" in raw
-        or _FRACTION.search(raw.translate(_BEFORE_A_VALUE)) is not None
-        or raw[:1] in b"-0123456789"
-    )
+    return b"null" in raw or _FRACTION.search(raw.translate(_BEFORE_A_VALUE)) is not None or raw[:1] in b"-0123456789"
 
 
 def check_depth(value: JsonValue, raw: bytes, max_depth: int) -> None:
@@ -232,9 +222,7 @@ def _parse_slowly(raw: bytes, *, max_depth: int) -> JsonValue:
     try:
         value = cast(
             "JsonValue",
-            json.loads(
-                text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite_float
-            ),
+            json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite_float),
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(f"not JSON at character {error.pos}: {error.msg}") from None

@@ -164,6 +164,4 @@ def parse_leaf(text: str) -> Leaf:
         or gc < 1
     ):
         raise Malformed("iss, rid, ver, jh, gm or gc of the leaf has another form")
-    return Leaf(
-        n=n, t=t, op=str(op), iss=iss, rid=rid, ver=ver, jh=jh, gm=int(gm, 16), gc=gc, grant=grant, rg=rg
-    )
+    return Leaf(n=n, t=t, op=str(op), iss=iss, rid=rid, ver=ver, jh=jh, gm=int(gm, 16), gc=gc, grant=grant, rg=rg)

@@ -232,9 +232,7 @@ def _purpose_refusal(handling: Handling, action: Action, purpose: str | None) ->
     if allowed is not None and purpose is not None and purpose not in allowed:
         return f"the originator does not allow the purpose {purpose}"
     if purpose == EVIDENCE_PURPOSE and handling.evidence != "yes":
-        return "evidence use: " + (
-            "ask the originator first" if handling.evidence == "ask" else "not allowed"
-        )
+        return "evidence use: " + ("ask the originator first" if handling.evidence == "ask" else "not allowed")
     return None
 
 
@@ -274,9 +272,7 @@ def _purposes(value: Mapping[str, JsonValue]) -> frozenset[str] | None:
         raise HandlingRefused(f"purposes is not a list of at most {MAX_PURPOSES} words")
     words = frozenset(word for word in listed if isinstance(word, str) and PURPOSE.fullmatch(word))
     if len(words) != len(listed):
-        raise HandlingRefused(
-            "purposes holds something that is no purpose (lower case, digits, - and _), or one twice"
-        )
+        raise HandlingRefused("purposes holds something that is no purpose (lower case, digits, - and _), or one twice")
     return words
 
 

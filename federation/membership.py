@@ -53,9 +53,7 @@ class ListedKey:
         if self.revoked_since is not None and (received is None or received >= self.revoked_since):
             raise RevokedKey(f"key {self.kid} of {self.node} is revoked since {self.revoked_since}")
         if at is not None and not self.nbf <= at <= self.exp:
-            raise KeyOutsideWindow(
-                f"key {self.kid} of {self.node} is valid from {self.nbf} to {self.exp}, not at {at}"
-            )
+            raise KeyOutsideWindow(f"key {self.kid} of {self.node} is valid from {self.nbf} to {self.exp}, not at {at}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +81,7 @@ class Member:
 
     def recipient(self) -> Recipient:
         """Return the recipient side of a decision. Whether the status allows anything, the caller asks."""
-        return Recipient(
-            id=self.id, country=self.country, region=self.region, roles=self.roles, groups=self.groups
-        )
+        return Recipient(id=self.id, country=self.country, region=self.region, roles=self.roles, groups=self.groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

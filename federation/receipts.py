@@ -137,9 +137,7 @@ def verify_receipt(token: str, *, directory: Directory, now: int) -> Receipt:
     if claims["iat"] > now + MAX_CLOCK_SKEW:
         raise Refused(ProblemType.CLOCK_SKEW, "the receipt was signed in the future")
     try:
-        quarantined = tuple(
-            Quarantined(n=int(row["n"]), type=str(row["type"])) for row in claims["quarantined"]
-        )
+        quarantined = tuple(Quarantined(n=int(row["n"]), type=str(row["type"])) for row in claims["quarantined"])
         erased = tuple(dict(row) for row in claims["erased"])
         root = b64.decode(claims["root"])
     except (CryptoError, KeyError, TypeError, ValueError) as error:

@@ -94,9 +94,7 @@ class PeerLoop:
     backoff: Backoff = field(default_factory=Backoff)
     on_applied: Callable[[Lane, int, int], None] | None = None
     lanes: dict[Lane, LaneState] = field(default_factory=lambda: {lane: LaneState() for lane in LANES})
-    _wake: dict[Lane, asyncio.Event] = field(
-        default_factory=lambda: {lane: asyncio.Event() for lane in LANES}
-    )
+    _wake: dict[Lane, asyncio.Event] = field(default_factory=lambda: {lane: asyncio.Event() for lane in LANES})
 
     def hint(self) -> None:
         """The peer says that it has something: look now."""

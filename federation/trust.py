@@ -291,13 +291,9 @@ class DirectoryMirror:
             ) from None
         for name in ("fed", "class"):
             if before.get(name) != state[name]:
-                raise DirectoryRefused(
-                    f"directory.{name}: {state[name]!r}, and was {before.get(name)!r} before"
-                )
+                raise DirectoryRefused(f"directory.{name}: {state[name]!r}, and was {before.get(name)!r} before")
         if directory.version < highest:
-            raise DirectoryRefused(
-                f"directory.version: {directory.version}, after {highest} was in force here"
-            )
+            raise DirectoryRefused(f"directory.version: {directory.version}, after {highest} was in force here")
         if directory.version == highest and before.get("directory") != state["directory"]:
             raise DirectoryRefused(f"directory.version: {highest} has been published with another content")
 
@@ -336,9 +332,7 @@ def _checked_root(root: bytes) -> int:
     except RepositoryError as error:
         raise DirectoryRefused(f"root: {error}") from None
     if not metadata.signed.consistent_snapshot:
-        raise DirectoryRefused(
-            "root: the repository must use consistent snapshots, or no mirror of it is whole"
-        )
+        raise DirectoryRefused("root: the repository must use consistent snapshots, or no mirror of it is whole")
     return int(metadata.signed.version)
 
 

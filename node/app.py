@@ -61,9 +61,7 @@ class Home:
         try:
             secret = (settings.home / KEY_FILE).read_bytes().strip()
         except FileNotFoundError:
-            raise SettingsRefused(
-                f"{settings.home / KEY_FILE} is missing: it opens this node's keys"
-            ) from None
+            raise SettingsRefused(f"{settings.home / KEY_FILE} is missing: it opens this node's keys") from None
         try:
             return FileSigner.load(settings.home / "keys" / f"{use}.key", secret)
         except KeyFileRefused as error:

@@ -94,9 +94,7 @@ def load(home: Path) -> Settings:
     try:
         data = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        raise SettingsRefused(
-            f"{path} is not there: run `tidewaiter --home {home} init --node ID` first"
-        ) from None
+        raise SettingsRefused(f"{path} is not there: run `tidewaiter --home {home} init --node ID` first") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsRefused(f"{path} is not TOML: {error}") from error
     return _settings(home, data)
@@ -111,18 +109,14 @@ def _settings(home: Path, data: dict[str, Any]) -> Settings:
     values: dict[str, dict[str, Any]] = {section: {} for section in _KEYS}
     for section, keys in data.items():
         if section not in _KEYS or not isinstance(keys, dict):
-            raise SettingsRefused(
-                f"{FILE}: unknown section [{section}]; known are {', '.join(sorted(_KEYS))}"
-            )
+            raise SettingsRefused(f"{FILE}: unknown section [{section}]; known are {', '.join(sorted(_KEYS))}")
         for key, value in keys.items():
             wanted = _KEYS[section].get(key)
             if wanted is None:
                 known = ", ".join(sorted(_KEYS[section]))
                 raise SettingsRefused(f"{FILE}: unknown key {section}.{key}; known are {known}")
             if not isinstance(value, wanted) or isinstance(value, bool):
-                raise SettingsRefused(
-                    f"{FILE}: {section}.{key} has the wrong type; see config/node.example.toml"
-                )
+                raise SettingsRefused(f"{FILE}: {section}.{key} has the wrong type; see config/node.example.toml")
             values[section][key] = value
     for section, keys in _KEYS.items():
         for key, wanted in keys.items():
@@ -139,9 +133,7 @@ def _settings(home: Path, data: dict[str, Any]) -> Settings:
 def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     node, handling = values["node"], values["handling"]
     if not NODE_ID.fullmatch(str(node.get("id", ""))):
-        raise SettingsRefused(
-            f"{FILE}: node.id is capital letters, digits and hyphens, such as KE or RILO-ESA"
-        )
+        raise SettingsRefused(f"{FILE}: node.id is capital letters, digits and hyphens, such as KE or RILO-ESA")
     if node.get("kind", "administration") not in KINDS:
         raise SettingsRefused(f"{FILE}: node.kind is one of {', '.join(KINDS)}")
     listen = values["http"].get("listen", DEFAULT_LISTEN)

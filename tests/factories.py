@@ -57,8 +57,7 @@ class Fed:
             {
                 **entry,
                 "keys": [
-                    {**key, **members} if (entry["id"], key["use"]) == (node, use) else key
-                    for key in entry["keys"]
+                    {**key, **members} if (entry["id"], key["use"]) == (node, use) else key for key in entry["keys"]
                 ],
             }
             for entry in self.document["nodes"]
@@ -81,9 +80,7 @@ def make_federation(
     else is an oversight body. `endpoints` None for a node means that it has none and pushes; a node that is
     not in the mapping gets an address that nothing answers at.
     """
-    signers: dict[str, dict[KeyUse, FileSigner]] = {
-        node: {use: FileSigner.generate() for use in USES} for node in ids
-    }
+    signers: dict[str, dict[KeyUse, FileSigner]] = {node: {use: FileSigner.generate() for use in USES} for node in ids}
     nodes = [_node(node, signers[node], now=now, endpoint=_endpoint(node, endpoints)) for node in ids]
     return _fed(
         signers,
@@ -93,17 +90,13 @@ def make_federation(
             "version": 1,
             "issued": now,
             "regions": sorted({node["region"] for node in nodes if "region" in node}),
-            "groups": {
-                name: {v: list(m) for v, m in versions.items()} for name, versions in (groups or {}).items()
-            },
+            "groups": {name: {v: list(m) for v, m in versions.items()} for name, versions in (groups or {}).items()},
             "nodes": nodes,
         },
     )
 
 
-def make_node_card(
-    node: str, *, signers: Mapping[KeyUse, FileSigner], now: int = NOW, **members: Any
-) -> bytes:
+def make_node_card(node: str, *, signers: Mapping[KeyUse, FileSigner], now: int = NOW, **members: Any) -> bytes:
     """A card for `node`, with the country and region that `make_federation` would give it."""
     entry = _node(node, signers, now=now, endpoint=f"http://127.0.0.1:1/{node.lower()}")
     fields = {
@@ -130,9 +123,7 @@ def _endpoint(node: str, endpoints: Mapping[str, str | None] | None) -> str | No
     return (endpoints or {}).get(node, f"http://127.0.0.1:1/{node.lower()}")
 
 
-def _node(
-    node: str, signers: Mapping[KeyUse, FileSigner], *, now: int, endpoint: str | None
-) -> dict[str, Any]:
+def _node(node: str, signers: Mapping[KeyUse, FileSigner], *, now: int, endpoint: str | None) -> dict[str, Any]:
     kind, role = "oversight", "oversight"
     place: dict[str, str] = {}
     if len(node) == 2:

@@ -144,9 +144,7 @@ def text(value: Any, path: Path, found: Findings) -> None:
     elif any("\ud800" <= character <= "\udfff" for character in value):
         found.error(path, value, "holds half a character (a lone surrogate)", "write the text again")
     elif len(value) > _SHORT and len(value.encode()) > MAX_TEXT_BYTES:
-        found.error(
-            path, value, f"is longer than {MAX_TEXT_BYTES} bytes", "shorten it, or attach it as a document"
-        )
+        found.error(path, value, f"is longer than {MAX_TEXT_BYTES} bytes", "shorten it, or attach it as a document")
     elif _CONTROLS.search(value):
         found.error(path, value, "holds control characters", "write the text without them")
     elif not unicodedata.is_normalized("NFC", value):

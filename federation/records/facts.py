@@ -45,7 +45,7 @@ class Facets:
 
     day: str | None = None
     """ISO date of the earliest seizure, else detention or finding, else publication; a period's first."""
-    values: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    values: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Field to values, only fields that have some: category, hs, brand (casefolded), right, origin,
     departure, transit, destination, country (of the place), procedure, conveyance, detection, outcome."""
 
@@ -87,7 +87,8 @@ class Facts:
             "outcome": self.outcome,
             **self.route,
         }
-        values = MappingProxyType({name: found for name, found in named.items() if found})
+        # A plain dict: what a verifying process beside this one hands back must travel between processes.
+        values = {name: found for name, found in named.items() if found}
         return Facets(day=moment.isoformat() if moment else None, values=values)
 
     def attributes(

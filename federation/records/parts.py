@@ -36,9 +36,7 @@ def reference(value: Any, path: Path, found: Findings) -> None:
     if isinstance(value, str) and value:
         one_line = value.strip() and "\n" not in value and "\t" not in value and "\r" not in value
         if not one_line or len(value) > _MAX_REFERENCE:
-            found.error(
-                path, value, "is no reference", f"write one line of at most {_MAX_REFERENCE} characters"
-            )
+            found.error(path, value, "is no reference", f"write one line of at most {_MAX_REFERENCE} characters")
 
 
 def administration(value: Any, path: Path, found: Findings) -> None:
@@ -55,9 +53,7 @@ def band(value: Any, path: Path, found: Findings) -> None:
         found.error(path, value, "is not a band", "write an order of magnitude, such as 1-9, 10-99, 100-999")
 
 
-LINK: Final = members(
-    {"type": code("link_type"), "title": text, "publisher": text, "url": url, "on": day}, "type"
-)
+LINK: Final = members({"type": code("link_type"), "title": text, "publisher": text, "url": url, "on": day}, "type")
 CARGO_IDS: Final = members(
     {
         "containers": listed(number(is_container, what="an ISO 6346 number with a right check digit")),

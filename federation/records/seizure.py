@@ -151,9 +151,7 @@ _FIELDS: Final[dict[str, Check]] = {
     "quantity_band": listed(members({"line": line, "band": band, "unit": unit}, "band")),
     "value": listed(members({"line": line, "money": money}, "money")),
     "value_band": listed(
-        members(
-            {"line": line, "band": band, "currency": code("currency"), "basis": code("value_basis")}, "band"
-        ),
+        members({"line": line, "band": band, "currency": code("currency"), "basis": code("value_basis")}, "band"),
     ),
     "right": listed(
         members(
@@ -162,9 +160,7 @@ _FIELDS: Final[dict[str, Check]] = {
                 "brands": texts,
                 "types": listed(code("ipr_type")),
                 "registration": members({"number": text, "office": text}, "number"),
-                "nice": listed(
-                    integer(1, _NICE_CLASSES, what="a class of the Nice classification", strict=False)
-                ),
+                "nice": listed(integer(1, _NICE_CLASSES, what="a class of the Nice classification", strict=False)),
                 "holder": text,
             },
         ),

@@ -89,16 +89,12 @@ def _goods(groups: Mapping[str, Any]) -> str:
 def _amounts(quantity: Any) -> list[tuple[Any, str]]:
     found = []
     for item in objects(quantity):
-        amount = (
-            mapping(item.get("amount")) or mapping(item.get("packages")) or mapping(item.get("gross_mass"))
-        )
+        amount = mapping(item.get("amount")) or mapping(item.get("packages")) or mapping(item.get("gross_mass"))
         list_name = "package" if amount is item.get("packages") else "unit"
         low, high = amount.get("n"), amount.get("to")
         if decimal_of(low) is None:
             continue
-        number = (
-            f"{grouped(str(low))}-{grouped(str(high))}" if decimal_of(high) is not None else grouped(str(low))
-        )
+        number = f"{grouped(str(low))}-{grouped(str(high))}" if decimal_of(high) is not None else grouped(str(low))
         about = "about " if amount.get("about") is True else ""
         measure = amount.get("code" if list_name == "package" else "unit")
         found.append((item.get("line"), f"{about}{number} {_measure(list_name, measure, number)}".strip()))

@@ -33,9 +33,7 @@ DECIMAL: Final = re.compile(r"(?:0|[1-9][0-9]{0,23})(?:\.[0-9]{1,9})?")
 """No sign, no exponent, no thousands separator, no leading zero: one number has one form."""
 
 _DAY: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?")
-_MOMENT: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?Z)?"
-)
+_MOMENT: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?Z)?")
 _LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _ZONE: Final = re.compile(r"Z|UTC|[+-][0-9]{2}:[0-9]{2}|[A-Z][A-Za-z_]+(?:/[A-Za-z0-9_+-]+)+")
 _LINE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
@@ -73,9 +71,7 @@ def day(value: Any, path: Path, found: Findings) -> None:
         return
     text(value, path, found)
     if isinstance(value, str) and value:
-        found.error(
-            path, value, "is not a date", "write YYYY-MM-DD, or YYYY-MM or YYYY when no more is known"
-        )
+        found.error(path, value, "is not a date", "write YYYY-MM-DD, or YYYY-MM or YYYY when no more is known")
 
 
 def moment(value: Any, path: Path, found: Findings) -> None:
@@ -90,16 +86,10 @@ def moment(value: Any, path: Path, found: Findings) -> None:
 
 
 line: Final = pattern(_LINE, what="a line id", remedy="write a short id, such as 1, 2, 3")
-decimal: Final = pattern(
-    DECIMAL, what="a decimal number", remedy="write digits with a point, such as 1200 or 2.5"
-)
-language: Final = pattern(
-    _LANGUAGE, what="a language tag", remedy="write a tag such as en, fr, pt-BR", strict=False
-)
+decimal: Final = pattern(DECIMAL, what="a decimal number", remedy="write digits with a point, such as 1200 or 2.5")
+language: Final = pattern(_LANGUAGE, what="a language tag", remedy="write a tag such as en, fr, pt-BR", strict=False)
 digest: Final = pattern(_DIGEST, what="a SHA-256 digest", remedy="write 43 characters of unpadded base64url")
-url: Final = pattern(
-    _URL, what="a web address", remedy="write an address that begins with https:// or http://"
-)
+url: Final = pattern(_URL, what="a web address", remedy="write an address that begins with https:// or http://")
 uuid: Final = pattern(_UUID, what="a record id", remedy="write the record's UUID in small letters")
 gtin: Final = number(is_gtin, what="a GTIN with a right check digit")
 texts: Final = listed(text)
@@ -112,9 +102,7 @@ _unit_code: Final = code("unit")
 def unit(value: Any, path: Path, found: Findings) -> None:
     """Check a unit of Recommendation 20; deprecated and deleted codes get their own remedy."""
     if isinstance(value, str) and value in DEPRECATED_UNITS:
-        found.warn(
-            path, value, "is deprecated or deleted in Recommendation 20", f"write {DEPRECATED_UNITS[value]}"
-        )
+        found.warn(path, value, "is deprecated or deleted in Recommendation 20", f"write {DEPRECATED_UNITS[value]}")
     else:
         _unit_code(value, path, found)
 
@@ -127,9 +115,7 @@ def _ordered(check: Check) -> Check:
         if type(value) is dict and "to" in value:
             low, high = decimal_of(value.get("n")), decimal_of(value["to"])
             if low is not None and high is not None and high < low:
-                found.error(
-                    (path, "to"), value["to"], "is below the lower end of the range", "exchange the two"
-                )
+                found.error((path, "to"), value["to"], "is below the lower end of the range", "exchange the two")
 
     return checked
 
@@ -180,14 +166,10 @@ def money(value: Any, path: Path, found: Findings) -> None:
     """`Money`: a sum that says in which currency it is and, as far as known, what it measures."""
     _money(value, path, found)
     if type(value) is dict and value and "basis" not in value:
-        found.warn(
-            (path, "basis"), None, "is missing", "say what the value measures: declared, retail_genuine, ..."
-        )
+        found.warn((path, "basis"), None, "is missing", "say what the value measures: declared, retail_genuine, ...")
 
 
-translations: Final = listed(
-    members({"lang": language, "by": code("text_author"), "text": text}, "lang", "by", "text")
-)
+translations: Final = listed(members({"lang": language, "by": code("text_author"), "text": text}, "lang", "by", "text"))
 """`Text`: one text in one or more languages, each saying who wrote it."""
 
 _code_members: Final = members({"scheme": text, "edition": text, "code": text}, "scheme", "edition", "code")
@@ -198,17 +180,13 @@ def hs(value: Any, path: Path, found: Findings) -> None:
     _code_members(value, path, found)
     if type(value) is not dict or value.get("scheme") != "HS":
         if type(value) is dict and isinstance(value.get("scheme"), str):
-            found.warn(
-                (path, "scheme"), value["scheme"], "is not the Harmonized System", "write HS, or keep it"
-            )
+            found.warn((path, "scheme"), value["scheme"], "is not the Harmonized System", "write HS, or keep it")
         return
     written = value.get("code")
     if not isinstance(written, str) or not written:
         return
     if not _HS.fullmatch(written):
-        found.warn(
-            (path, "code"), written, "is not a code of the Harmonized System", "write 2, 4 or 6 digits"
-        )
+        found.warn((path, "code"), written, "is not a code of the Harmonized System", "write 2, 4 or 6 digits")
     elif value.get("edition") == harmonized.EDITION and written not in harmonized.codes():
         found.warn(
             (path, "code"),

@@ -61,9 +61,7 @@ def upgrade() -> None:
         sa.Column("released_by", sa.Text(), nullable=True),
         sa.Column("second_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_draft")),
-        sa.UniqueConstraint(
-            "administration", "kind", "reference", name=op.f("uq_draft_administration_kind_reference")
-        ),
+        sa.UniqueConstraint("administration", "kind", "reference", name=op.f("uq_draft_administration_kind_reference")),
     )
     with op.batch_alter_table("draft", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_draft_source"), ["source"], unique=False)

@@ -103,9 +103,7 @@ def router(face: PeerFace) -> APIRouter:
 
         return await _signed(face, request, answer)
 
-    @routes.get(
-        "/directory/{path:path}", summary="The directory, as this node trusts it", response_class=Response
-    )
+    @routes.get("/directory/{path:path}", summary="The directory, as this node trusts it", response_class=Response)
     async def directory(path: str) -> Response:
         try:
             data = await asyncio.to_thread(face.membership.mirror.serve, path)
@@ -161,9 +159,7 @@ async def _signed(face: PeerFace, request: Request, handler: Handler) -> Respons
             now=face.clock(),
         )
     except (ValueError, CryptoError):
-        log.info(
-            "answer not signed", status=status
-        )  # the request bore no signature that an answer could be bound to
+        log.info("answer not signed", status=status)  # the request bore no signature that an answer could be bound to
     return Response(answer, status_code=status, headers=headers)
 
 

@@ -132,9 +132,7 @@ def add(
     held = {key["kid"]: key for key in known}
     fresh = [key for key in opened.keys if key.public.kid not in held]
     if entry is not None and fresh and not replace:
-        raise CardRefused(
-            f"card.id: {opened.id} is listed with other keys; replace them only if it asked for that"
-        )
+        raise CardRefused(f"card.id: {opened.id} is listed with other keys; replace them only if it asked for that")
     for key in opened.keys:
         before = held.get(key.public.kid)
         if before is not None and (before["use"] != key.use or "revoked" in before):
@@ -168,9 +166,7 @@ def add(
     if region or opened.region:
         new["region"] = region or opened.region
         document["regions"] = sorted({*document["regions"], new["region"]})
-    document["nodes"] = sorted(
-        [node for node in nodes if node is not entry] + [new], key=lambda node: str(node["id"])
-    )
+    document["nodes"] = sorted([node for node in nodes if node is not entry] + [new], key=lambda node: str(node["id"]))
     _save_draft(folder, document)
     write(card_file, card)
     return opened
@@ -209,9 +205,7 @@ def revoke(folder: Path, kid: str, *, since: int, reason: str) -> None:
     _save_draft(folder, document)
 
 
-def publish(
-    folder: Path, *, now: int, secret: bytes | None = None, lifetime: int = TIMESTAMP_LIFETIME
-) -> Published:
+def publish(folder: Path, *, now: int, secret: bytes | None = None, lifetime: int = TIMESTAMP_LIFETIME) -> Published:
     """Sign the draft and put it into the repository; members see it when the last file is written.
 
     A changed draft becomes the next version of the directory. An unchanged one is not published again: what
@@ -281,9 +275,7 @@ def _content(document: dict[str, Any]) -> dict[str, Any]:
 
 def _public_bytes(document: dict[str, Any], *, version: int, issued: int) -> bytes:
     """Return `directory.json`, after reading it as a member would."""
-    data = orjson.dumps(
-        {**_content(document), "version": version, "issued": issued}, option=orjson.OPT_SORT_KEYS
-    )
+    data = orjson.dumps({**_content(document), "version": version, "issued": issued}, option=orjson.OPT_SORT_KEYS)
     parse_directory(data)
     return data
 

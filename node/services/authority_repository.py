@@ -81,9 +81,7 @@ class Repository:
             try:
                 secret = (folder / "keys" / "secret").read_bytes()
             except OSError:
-                raise DirectoryRefused(
-                    f"{folder}: no secret is kept with the keys; give the passphrase"
-                ) from None
+                raise DirectoryRefused(f"{folder}: no secret is kept with the keys; give the passphrase") from None
         return cls(folder, secret=secret)
 
     def sign(self, part: Part) -> None:
@@ -122,9 +120,7 @@ class Repository:
         """Return the newest file of a role that has versions in its name, or None before the first."""
         form = re.compile(rf"([1-9][0-9]*)\.{kind.type}\.json")
         versions = {
-            int(match[1]): path
-            for path in self._metadata.glob("*.json")
-            if (match := form.fullmatch(path.name))
+            int(match[1]): path for path in self._metadata.glob("*.json") if (match := form.fullmatch(path.name))
         }
         if not versions:
             return None

@@ -51,9 +51,7 @@ def chosen(stored: str, held: int, wanted: int) -> list[str]:
     """Of the stored disclosures (those of the mask `held`, joined by `~`), those of the mask `wanted`."""
     if not stored:
         return []
-    return [
-        disclosure for bit, disclosure in zip(bits(held), stored.split("~"), strict=True) if wanted >> bit & 1
-    ]
+    return [disclosure for bit, disclosure in zip(bits(held), stored.split("~"), strict=True) if wanted >> bit & 1]
 
 
 def presentation(jwt: str, stored: str, held: int, wanted: int) -> str:

@@ -81,11 +81,7 @@ def card(settings: Settings, signer: Callable[[str], Signer], *, now: int) -> by
     """This node's card, signed by each of its keys."""
     signers: Mapping[KeyUse, Signer] = {use: signer(use) for use in USES}
     kind: Kind = (
-        "rilo"
-        if settings.kind == "rilo"
-        else "oversight"
-        if settings.kind == "oversight"
-        else "administration"
+        "rilo" if settings.kind == "rilo" else "oversight" if settings.kind == "oversight" else "administration"
     )
     return make_card(
         node=settings.id, name=settings.name, kind=kind, country=settings.country, region=settings.region,

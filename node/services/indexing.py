@@ -34,8 +34,7 @@ def follow(database: Database, *, now: int) -> bool:
             records.visible().where(record.c.id > start, record.c.id <= last[-1]).order_by(record.c.id)
         )
         texts = [
-            (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))]))
-            for row in rows
+            (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows
         ]
         fulltext.put(connection, texts)
         fulltext.advance(connection, last[-1], now=now)

@@ -80,21 +80,15 @@ class fetcher:  # noqa: N801 - used like a function
                 if response.status_code == NOT_FOUND:
                     raise NotFound("the repository has no such file")
                 if response.status_code != OK:
-                    raise DirectoryUnreachable(
-                        f"the directory's address answers with status {response.status_code}"
-                    )
+                    raise DirectoryUnreachable(f"the directory's address answers with status {response.status_code}")
                 data = bytearray()
                 for piece in response.iter_bytes():
                     data += piece
                     if len(data) > MAX_FETCH:
-                        raise DirectoryUnreachable(
-                            "the directory's address answers with more than a directory has"
-                        )
+                        raise DirectoryUnreachable("the directory's address answers with more than a directory has")
                 return bytes(data)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise DirectoryUnreachable(
-                f"the directory's address does not answer: {type(error).__name__}"
-            ) from error
+            raise DirectoryUnreachable(f"the directory's address does not answer: {type(error).__name__}") from error
 
 
 def repository_url(url: str) -> str:

@@ -133,9 +133,7 @@ class Publisher:
         groups = schema.prepare(json.loads(row.groups))
         faults = schema.validate(groups).errors
         if faults:
-            return Refused(
-                row.reference, tuple(f"{fault.path}: {fault.wrong}; {fault.remedy}" for fault in faults)
-            )
+            return Refused(row.reference, tuple(f"{fault.path}: {fault.wrong}; {fault.remedy}" for fault in faults))
         issued = issue_record(
             fed=self.fed, iss=self.node, rid=row.rid, ver=row.ver, prev=None if before is None else before.jh,
             kind=row.kind, sch=schema.id, handling=self.handling, groups=groups, signer=self.signer, now=now,
@@ -161,9 +159,7 @@ class Publisher:
         offer = _Offer(self, connection, by="policy", now=now, second=False, only_new=True)
         # What a second officer released stays so; a new policy releases nothing in anybody's name.
         second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
-        for row in connection.execute(
-            records.visible().where(record.c.iss == self.node).order_by(record.c.id)
-        ):
+        for row in connection.execute(records.visible().where(record.c.iss == self.node).order_by(record.c.id)):
             opened = bodies.reopen_row(row)
             schema = get_schema(row.sch)
             attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
@@ -260,9 +256,7 @@ class _Offer:
         mask = bodies.mask_of(decision.groups, issued.index)
         gid = b64.encode(self._publisher.token(GID_BYTES))
         grant = _grant(decision, gid)
-        self._append(
-            "put", issued, decision, mask=mask, gid=gid, grant=grant, row_id=row_id, previous=previous
-        )
+        self._append("put", issued, decision, mask=mask, gid=gid, grant=grant, row_id=row_id, previous=previous)
 
     def _less(self, issued: Version, decision: Decision, previous: Row[Any]) -> None:
         gid = b64.encode(self._publisher.token(GID_BYTES))
@@ -286,9 +280,7 @@ class _Offer:
         decided = self._decision(decision)
         if previous is not None:
             feeds.forget_grant(self._connection, decision.recipient, issued.iss, issued.rid)
-        self._grants.append(
-            (decision.recipient, issued.iss, issued.rid, issued.ver, hexmask, counter, gid, decided)
-        )
+        self._grants.append((decision.recipient, issued.iss, issued.rid, issued.ver, hexmask, counter, gid, decided))
         self._log.append(
             audit.Disclosure(
                 at=self._now, action="feed", actor=self._by, recipient=decision.recipient, iss=issued.iss,

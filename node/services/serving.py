@@ -56,11 +56,7 @@ class Server:
         begin = self._range(connection, row, start, size)
         if note is not None:
             self._compare(note, feed, begin, start)
-        entries = (
-            self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES))
-            if row is not None
-            else []
-        )
+        entries = self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES)) if row is not None else []
         end = begin.extend(merkle.leaf_hash(entry.e.encode()) for entry in entries)
         head = end if row is None or end.size == size else feeds.unpack(size, row.hashes)
         checkpoint = self._sign(feed, end)
@@ -73,9 +69,7 @@ class Server:
             directory_version=self.directory.version,
         )
 
-    def _range(
-        self, connection: Connection, row: Row[Any] | None, start: int, size: int
-    ) -> merkle.CompactRange:
+    def _range(self, connection: Connection, row: Row[Any] | None, start: int, size: int) -> merkle.CompactRange:
         if start > size:
             raise FromBeyondHead("this feed is shorter than the recipient says", expected=size)
         return merkle.CompactRange() if row is None else feeds.range_at(connection, row.id, start)
@@ -94,9 +88,7 @@ class Server:
             raise FeedEpochRequired("this node signed that checkpoint and no longer has its history")
 
     @staticmethod
-    def _entries(
-        connection: Connection, row: Row[Any], recipient: str, start: int, limit: int
-    ) -> list[PageEntry]:
+    def _entries(connection: Connection, row: Row[Any], recipient: str, start: int, limit: int) -> list[PageEntry]:
         entries: list[PageEntry] = []
         room = ROOM
         for item in feeds.out_entries(connection, row.id, recipient, start, limit):
@@ -119,12 +111,7 @@ class Server:
 
 def _body(item: Row[Any]) -> str | None:
     """What of the entry's record may be shown to the recipient now; None when something later took its place."""
-    if (
-        item.jwt is None
-        or item.state not in SHOWN_STATES
-        or item.granted is None
-        or item.granted_ver != item.ver
-    ):
+    if item.jwt is None or item.state not in SHOWN_STATES or item.granted is None or item.granted_ver != item.ver:
         return None
     wanted = int(item.mask, 16) & int(item.granted, 16)
     if not wanted:

@@ -11,22 +11,24 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from federation import inbox
+from federation.errors import FederationError, ProblemType, Refused
 from federation.membership import Directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from federation.envelope import VerifiedRecord
-    from federation.errors import FederationError
     from federation.membership import Class, ListedKey
     from federation.pages import VerifiedPage
 
@@ -53,7 +55,7 @@ class Verifiers:
         except BrokenProcessPool:
             self.stop()
             return inbox.verify_bodies(page, directory=directory, now=now)
-        return inbox.OpenedPage(page, found)
+        return inbox.OpenedPage(page, {text: _verdict(each) for text, each in found.items()})
 
     def _running(self) -> ProcessPoolExecutor:
         with self._lock:
@@ -71,15 +73,29 @@ class Verifiers:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _verdict(answer: VerifiedRecord | tuple[ProblemType, str]) -> VerifiedRecord | FederationError:
+    """Errors come back as their word and sentence: not every exception survives the way between processes."""
+    return Refused(*answer) if isinstance(answer, tuple) else answer
+
+
 def _start() -> None:
     # Ctrl-C goes to the whole group: the parent ends its workers itself.
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot end its workers: they notice."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(0)
 
 
 def _verify(
     texts: Sequence[str], keys: tuple[str, Class, int, tuple[ListedKey, ...]], now: int
-) -> Mapping[str, VerifiedRecord | FederationError]:
+) -> Mapping[str, VerifiedRecord | tuple[ProblemType, str]]:
     fed, class_, version, listed = keys
     directory = Directory(
         fed=fed,
@@ -92,4 +108,7 @@ def _verify(
         keys={key.kid: key for key in listed},
         by_use=MappingProxyType({}),
     )
-    return inbox.verify_texts(texts, directory=directory, now=now)
+    found = inbox.verify_texts(texts, directory=directory, now=now)
+    return {
+        text: (each.problem, each.detail) if isinstance(each, FederationError) else each for text, each in found.items()
+    }

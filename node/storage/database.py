@@ -90,9 +90,7 @@ def alembic_config() -> Config:
     return config
 
 
-def insert_rows(
-    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]
-) -> None:
+def insert_rows(connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
     """Insert many rows in the fastest way that the database has. Values are those of the driver, without processing."""
     if not rows:
         return

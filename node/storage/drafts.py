@@ -32,9 +32,7 @@ class NewDraft:
     warnings: int = 0
 
 
-def find(
-    connection: Connection, administration: str, kind: str, references: Collection[str]
-) -> dict[str, Row[Any]]:
+def find(connection: Connection, administration: str, kind: str, references: Collection[str]) -> dict[str, Row[Any]]:
     """The drafts with these references."""
     found: dict[str, Row[Any]] = {}
     names = sorted(references)
@@ -91,9 +89,7 @@ def change(connection: Connection, row: Row[Any], item: NewDraft, *, now: int) -
     )
 
 
-def waiting(
-    connection: Connection, *, kind: str | None = None, references: Sequence[str] | None = None
-) -> list[int]:
+def waiting(connection: Connection, *, kind: str | None = None, references: Sequence[str] | None = None) -> list[int]:
     """Row ids of the drafts that wait for release, oldest first."""
     statement = select(draft.c.id).where(draft.c.state == "draft").order_by(draft.c.id)
     if kind is not None:
@@ -109,9 +105,7 @@ def to_release(connection: Connection, ids: Collection[int]) -> list[Row[Any]]:
     return list(connection.execute(statement.with_for_update()))
 
 
-def mark_released(
-    connection: Connection, ids: Collection[int], *, by: str, second: str | None, now: int
-) -> None:
+def mark_released(connection: Connection, ids: Collection[int], *, by: str, second: str | None, now: int) -> None:
     """The drafts are out."""
     if ids:
         connection.execute(
@@ -125,9 +119,7 @@ def references_of_source(connection: Connection, administration: str, source: st
     """The references that came from this file before: what vanished from it is a question to the user."""
     return set(
         connection.scalars(
-            select(draft.c.reference).where(
-                draft.c.administration == administration, draft.c.source == source
-            )
+            select(draft.c.reference).where(draft.c.administration == administration, draft.c.source == source)
         )
     )
 

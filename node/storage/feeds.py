@@ -57,9 +57,7 @@ class OutFeed:
 
 def ensure(connection: Connection, recipients: Collection[str]) -> None:
     """Make sure that both lanes of each recipient exist (epoch 0)."""
-    there = {
-        (row.recipient, row.lane) for row in connection.execute(select(feed_out.c.recipient, feed_out.c.lane))
-    }
+    there = {(row.recipient, row.lane) for row in connection.execute(select(feed_out.c.recipient, feed_out.c.lane))}
     for recipient in sorted(recipients):
         for lane in LANES:
             if (recipient, lane) not in there:
@@ -92,9 +90,7 @@ def lock(connection: Connection, recipients: Collection[str]) -> dict[tuple[str,
         .with_for_update(of=feed_out)
     )
     return {
-        (row.recipient, row.lane): OutFeed(
-            row.id, row.recipient, row.lane, row.epoch, unpack(row.size, row.hashes)
-        )
+        (row.recipient, row.lane): OutFeed(row.id, row.recipient, row.lane, row.epoch, unpack(row.size, row.hashes))
         for row in connection.execute(statement)
     }
 
@@ -132,9 +128,7 @@ def append(connection: Connection, entries: Sequence[NewEntry]) -> None:
                 snapshots.append((feed_id, compact.size, pack(compact)))
         feed.range = compact.extend(batch)
         connection.execute(
-            update(feed_out)
-            .where(feed_out.c.id == feed_id)
-            .values(size=feed.range.size, hashes=pack(feed.range))
+            update(feed_out).where(feed_out.c.id == feed_id).values(size=feed.range.size, hashes=pack(feed.range))
         )
     insert_rows(connection, entry_out, ("feed", "n", "leaf", "record", "mask"), rows)
     insert_rows(connection, range_out, ("feed", "size", "hashes"), snapshots)
@@ -209,9 +203,7 @@ def out_entries(connection: Connection, feed: int, recipient: str, start: int, l
 
 def grants(connection: Connection, iss: str, rids: Collection[str]) -> dict[tuple[str, str], Row[Any]]:
     """What each recipient was granted of these records so far, by (recipient, rid)."""
-    rows = connection.execute(
-        select(grant_out).where(grant_out.c.iss == iss, grant_out.c.rid.in_(list(rids)))
-    )
+    rows = connection.execute(select(grant_out).where(grant_out.c.iss == iss, grant_out.c.rid.in_(list(rids))))
     return {(row.recipient, row.rid): row for row in rows}
 
 
@@ -239,9 +231,7 @@ def in_feed(connection: Connection, sender: str, lane: Lane, *, for_update: bool
 
 def in_feeds(connection: Connection) -> list[Row[Any]]:
     """All incoming feeds, by sender."""
-    return list(
-        connection.execute(select(feed_in).order_by(feed_in.c.sender, feed_in.c.lane.desc(), feed_in.c.epoch))
-    )
+    return list(connection.execute(select(feed_in).order_by(feed_in.c.sender, feed_in.c.lane.desc(), feed_in.c.epoch)))
 
 
 def in_feed_by_id(connection: Connection, row_id: int) -> Row[Any]:
@@ -257,9 +247,7 @@ def keep_receipt(connection: Connection, feed: int, token: str, *, now: int) -> 
 def begin_in_feed(connection: Connection, sender: str, lane: Lane, *, epoch: int, now: int) -> Row[Any]:
     """Start to follow a lane of a peer."""
     connection.execute(
-        feed_in.insert().values(
-            sender=sender, lane=lane, epoch=epoch, size=0, hashes=b"", head=0, updated_at=now
-        )
+        feed_in.insert().values(sender=sender, lane=lane, epoch=epoch, size=0, hashes=b"", head=0, updated_at=now)
     )
     row = in_feed(connection, sender, lane, for_update=True)
     assert row is not None  # noqa: S101 - inserted two lines above

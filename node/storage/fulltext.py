@@ -74,9 +74,7 @@ def matching(connection: Connection, words: str, *, limit: int) -> list[int]:
         return []
     if connection.dialect.name == "sqlite":
         query = " ".join(f'"{term}"' for term in terms) + "*"
-        statement = (
-            "SELECT rowid FROM fulltext_words WHERE fulltext_words MATCH :q ORDER BY rowid DESC LIMIT :limit"
-        )
+        statement = "SELECT rowid FROM fulltext_words WHERE fulltext_words MATCH :q ORDER BY rowid DESC LIMIT :limit"
     else:
         query = " & ".join(terms) + ":*"
         statement = (

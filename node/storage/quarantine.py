@@ -67,9 +67,7 @@ def explain(connection: Connection, iss: str, rid: str, *, gc: int) -> None:
 def report_unexplained(connection: Connection, sender: str, *, now: int) -> None:
     """Both lanes' heads are reached: what is still awaited is reported as withheld."""
     behind = (
-        select(func.count())
-        .select_from(feed_in)
-        .where(feed_in.c.sender == sender, feed_in.c.size < feed_in.c.head)
+        select(func.count()).select_from(feed_in).where(feed_in.c.sender == sender, feed_in.c.size < feed_in.c.head)
     )
     if connection.scalar(behind):
         return
@@ -83,9 +81,7 @@ def report_unexplained(connection: Connection, sender: str, *, now: int) -> None
 def erase(connection: Connection, iss: str, rid: str) -> None:
     """A tombstone came: bodies in quarantine go at once."""
     connection.execute(
-        update(quarantine)
-        .where(quarantine.c.iss == iss, quarantine.c.rid == rid)
-        .values(body=None, state="erased")
+        update(quarantine).where(quarantine.c.iss == iss, quarantine.c.rid == rid).values(body=None, state="erased")
     )
 
 
@@ -117,16 +113,12 @@ def get(connection: Connection, row_id: int) -> Row[Any] | None:
 def retried(connection: Connection, row_id: int, problem: ProblemType, detail: str, *, now: int) -> None:
     """A retry was refused, perhaps for another reason."""
     connection.execute(
-        update(quarantine)
-        .where(quarantine.c.id == row_id)
-        .values(problem=str(problem), detail=detail, retried_at=now)
+        update(quarantine).where(quarantine.c.id == row_id).values(problem=str(problem), detail=detail, retried_at=now)
     )
 
 
 def release(connection: Connection, row_id: int, *, now: int) -> None:
     """A retry took the entry in: its body is kept with the record now."""
     connection.execute(
-        update(quarantine)
-        .where(quarantine.c.id == row_id)
-        .values(state="released", body=None, retried_at=now)
+        update(quarantine).where(quarantine.c.id == row_id).values(state="released", body=None, retried_at=now)
     )

@@ -121,15 +121,9 @@ def held(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tupl
         for rid, ver, jh, mask, gc in rows:
             versions.setdefault(rid, {})[ver] = HeldVersion(jh, int(mask, 16))
             counters[rid] = max(counters.get(rid, 0), gc)
-        gone = set(
-            connection.scalars(
-                select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids))
-            )
-        )
+        gone = set(connection.scalars(select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids))))
         for rid in versions.keys() | gone:
-            found[iss, rid] = Held(
-                gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid)
-            )
+            found[iss, rid] = Held(gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid))
     return found
 
 
@@ -236,9 +230,7 @@ def forget_words(connection: Connection, row_id: int) -> None:
 def bury(connection: Connection, *, iss: str, rid: str, ver: int, jwt: str, now: int) -> None:
     """Keep a tombstone; the first one stays."""
     if (
-        connection.execute(
-            select(tombstone.c.ver).where(tombstone.c.iss == iss, tombstone.c.rid == rid)
-        ).first()
+        connection.execute(select(tombstone.c.ver).where(tombstone.c.iss == iss, tombstone.c.rid == rid)).first()
         is None
     ):
         connection.execute(tombstone.insert().values(iss=iss, rid=rid, ver=ver, jwt=jwt, at=now))

@@ -84,9 +84,7 @@ def verify_page(options: argparse.Namespace, data: bytes) -> str:
     if options.range is not None:
         start = merkle.CompactRange.from_json(strictjson.parse(options.range))
     listed = directory.parse_directory(options.directory)
-    page = pages.verify_page(
-        data, directory=listed, recipient=options.recipient, start=start, now=options.now
-    )
+    page = pages.verify_page(data, directory=listed, recipient=options.recipient, start=start, now=options.now)
     for offset, entry in enumerate(page.entries):
         _check_entry(page, page.start + offset, entry, listed, now=options.now)
     return _json({"feed": str(page.feed), "entries": len(page.entries), "range": page.range.to_json()})
@@ -279,9 +277,7 @@ def _parser() -> argparse.ArgumentParser:
     parsers = {}
     for name, call in COMMANDS.items():
         summary = (call.__doc__ or "").partition("\n")[0]
-        parsers[name] = subparsers.add_parser(
-            name, help=summary, description=f"{call.__doc__}", formatter_class=shape
-        )
+        parsers[name] = subparsers.add_parser(name, help=summary, description=f"{call.__doc__}", formatter_class=shape)
         parsers[name].add_argument("--why", action="store_true", help="tell the reason of a refusal as well")
     add = parsers["verify-sd-jwt"].add_argument
     add("--jwk", type=_file, required=True, metavar="FILE")

@@ -31,9 +31,7 @@ def verify(case: dict[str, Any]) -> VerifiedMessage:
     _add_signature(message.headers, case)
     authority = case.get("authority")
     if authority is not None and isinstance(message, Request):
-        message = Request(
-            method=message.method, url=public_url(str(authority), message.url), headers=message.headers
-        )
+        message = Request(method=message.method, url=public_url(str(authority), message.url), headers=message.headers)
     if case.get("profile") is None:
         return httpsig.verify_message(message, body=body, key_for=only(key), now=now, require=components)
     if case["profile"] != httpsig.TAG:

@@ -161,9 +161,7 @@ def directory_file(folder: Path, fed: Fed) -> str:
 def test_a_record_prints_its_name_and_the_groups_it_shows(tmp_path: Path, federation: Fed) -> None:
     record = record_of(federation)
     token = sdjwt.present(record.jwt, [record.disclosures["goods"]])
-    result = run(
-        token, "verify-record", "--directory", directory_file(tmp_path, federation), "--now", str(NOW)
-    )
+    result = run(token, "verify-record", "--directory", directory_file(tmp_path, federation), "--now", str(NOW))
     assert (result.status, result.problem) == (0, "")
     shown = json.loads(result.out)
     assert (shown["iss"], shown["ver"], shown["jh"], shown["groups"]) == ("KE", 1, record.jh, ["goods"])
@@ -180,9 +178,7 @@ def test_a_record_is_refused_in_the_protocols_words(tmp_path: Path, federation: 
     wrong_use = record_of(federation, signer=federation.signer("KE", "log"))
     assert is_refused(run(sdjwt.present(wrong_use.jwt, []), *options), "wrong-key-use")
     foreign = record_of(federation, groups={"secret": {}})
-    assert is_refused(
-        run(sdjwt.present(foreign.jwt, foreign.disclosures.values()), *options), "record-invalid"
-    )
+    assert is_refused(run(sdjwt.present(foreign.jwt, foreign.disclosures.values()), *options), "record-invalid")
     (tmp_path / "directory.json").write_bytes(federation.data[:-1])
     assert is_refused(run(token, *options), "malformed")
 
@@ -229,9 +225,7 @@ def page_of(
         key_name=key_name("test", "KE"),
         signer=fed.signer("KE", "log"),
     )
-    data = build_page(
-        feed=FEED, start=before.size, entries=entries, checkpoint=note, head=note, directory_version=1
-    )
+    data = build_page(feed=FEED, start=before.size, entries=entries, checkpoint=note, head=note, directory_version=1)
     return json.dumps(json.loads(data) | (alter or {})).encode()
 
 
@@ -456,9 +450,7 @@ def test_a_message_is_refused_with(change: Any, problem: str) -> None:
 def test_the_profile_of_the_protocol_is_there_for_requests_and_answers() -> None:
     url, body = "https://ke.example/cnp/1/inbox?a=1", '{"a":1}'
     headers = {"content-type": "application/json"}
-    headers |= httpsig.sign_request(
-        method="POST", url=url, headers=headers, body=body.encode(), signer=SIGNER, now=NOW
-    )
+    headers |= httpsig.sign_request(method="POST", url=url, headers=headers, body=body.encode(), signer=SIGNER, now=NOW)
     question = {"method": "POST", "url": url, "headers": headers, "body": body}
     case = {"key": SIGNER.public.jwk(), "required": [], "now": NOW, "profile": "cnp-1"}
     assert run(case | {"message": question}, "verify-http").status == 0
@@ -466,9 +458,7 @@ def test_the_profile_of_the_protocol_is_there_for_requests_and_answers() -> None
     assert is_refused(run(case | {"message": altered}, "verify-http"), "bad-signature")
     request = httpsig.Request(method="POST", url=url, headers=headers)
     answered = {"content-type": "text/plain"}
-    answered |= httpsig.sign_response(
-        status=202, headers=answered, body=b"ok", request=request, signer=SIGNER, now=NOW
-    )
+    answered |= httpsig.sign_response(status=202, headers=answered, body=b"ok", request=request, signer=SIGNER, now=NOW)
     answer = {"status": 202, "headers": answered, "body": "ok"}
     assert run(case | {"message": answer, "request": question}, "verify-http").status == 0
     text = "HTTP/1.1 202 Accepted\n" + "".join(f"{k}: {v}\n" for k, v in answered.items()) + "\nok"

@@ -74,9 +74,7 @@ def off_curve() -> bytes:
     return y.to_bytes(32, "little")
 
 
-def sign_with(
-    *, secret: int, nonce: int, message: bytes, a_extra: Point, r_extra: Point
-) -> tuple[bytes, bytes]:
+def sign_with(*, secret: int, nonce: int, message: bytes, a_extra: Point, r_extra: Point) -> tuple[bytes, bytes]:
     """Key and signature whose A and R have something added to them, by one who knows the secret."""
     a = encode(add(times(secret, base()), a_extra))
     r = encode(add(times(nonce, base()), r_extra))

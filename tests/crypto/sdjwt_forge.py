@@ -19,11 +19,7 @@ def keys(kid):
 
 def text(array) -> str:
     """The disclosure of an array, or of the bytes given instead of one."""
-    raw = (
-        array
-        if isinstance(array, bytes)
-        else json.dumps(array, separators=(",", ":"), ensure_ascii=False).encode()
-    )
+    raw = array if isinstance(array, bytes) else json.dumps(array, separators=(",", ":"), ensure_ascii=False).encode()
     return b64.encode(raw)
 
 

@@ -25,9 +25,7 @@ def signed_text(text: str, *, name: str = NAME, signer: FileSigner = SIGNER) -> 
     return f"{text}\n\u2014 {name} {base64.b64encode(blob).decode()}\n"
 
 
-def opened(
-    note: str, *, keys=(SIGNER.public,), origin: str = ORIGIN, name: str = NAME
-) -> checkpoint.Checkpoint:
+def opened(note: str, *, keys=(SIGNER.public,), origin: str = ORIGIN, name: str = NAME) -> checkpoint.Checkpoint:
     return open_checkpoint(note, origin=origin, key_name=name, keys=keys)
 
 
@@ -62,10 +60,7 @@ def test_the_published_example_of_the_standard_verifies_under_its_published_key(
     raw = base64.b64decode(blob)
     assert raw[0] == 1
     assert checkpoint.key_hash(name, admit_raw(raw[1:])).hex() == key_id
-    text = (
-        "If you think cryptography is the answer to your problem,\n"
-        "then you don't know what your problem is.\n"
-    )
+    text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
     line = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
     admit_raw(raw[1:]).verify(base64.b64decode(line)[4:], text.encode())
 

@@ -81,13 +81,9 @@ class Sent:
         return replace(self, headers=self.headers | {k.replace("_", "-"): v for k, v in headers.items()})
 
 
-def sent(
-    *, signer=SIGNER, now: int = NOW, method="POST", body=BODY, headers=None, url=URL, nonce=None
-) -> Sent:
+def sent(*, signer=SIGNER, now: int = NOW, method="POST", body=BODY, headers=None, url=URL, nonce=None) -> Sent:
     before = (JSON if body else {}) if headers is None else headers
-    added = httpsig.sign_request(
-        method=method, url=url, headers=before, body=body, signer=signer, now=now, nonce=nonce
-    )
+    added = httpsig.sign_request(method=method, url=url, headers=before, body=body, signer=signer, now=now, nonce=nonce)
     return Sent(method, url, {**before, **added}, body)
 
 
@@ -112,9 +108,7 @@ def signed(
     return Sent(method, URL, all_headers, body)
 
 
-GET_BASE = (
-    f'"@method": GET\n"@authority": {AUTHORITY}\n"@path": /ke/cnp/1/inbox\n"@query": ?lane=bulk&x=%2F\n'
-)
+GET_BASE = f'"@method": GET\n"@authority": {AUTHORITY}\n"@path": /ke/cnp/1/inbox\n"@query": ?lane=bulk&x=%2F\n'
 GET_COMPONENTS = '"@method" "@authority" "@path" "@query"'
 
 
@@ -170,9 +164,7 @@ def test_nonces_are_fresh_and_of_128_bits() -> None:
 
 def test_more_may_be_covered_than_is_required() -> None:
     components = GET_COMPONENTS + ' "x-lane"'
-    message = signed(
-        GET_BASE + '"x-lane": bulk\n', parameters(), components=components, headers={"x-lane": "bulk"}
-    )
+    message = signed(GET_BASE + '"x-lane": bulk\n', parameters(), components=components, headers={"x-lane": "bulk"})
     assert message.arrive().kid == SIGNER.kid
     with pytest.raises(BadSignature):
         message.having(x_lane="urgent").arrive()
@@ -296,10 +288,7 @@ def test_with_a_body_digest_and_type_have_to_be_covered(left_out: str) -> None:
 
 def with_digest(value: str) -> Sent:
     headers = JSON | {"content-digest": value}
-    base = (
-        GET_BASE.replace("GET", "POST")
-        + f'"content-digest": {value}\n"content-type": {headers["content-type"]}\n'
-    )
+    base = GET_BASE.replace("GET", "POST") + f'"content-digest": {value}\n"content-type": {headers["content-type"]}\n'
     components = f'{GET_COMPONENTS} "content-digest" "content-type"'
     return signed(base, parameters(), components=components, headers=headers, body=BODY, method="POST")
 
@@ -443,9 +432,7 @@ def asked(message: Sent) -> Request:
 
 def answer(request: Request, *, status: int = 200, body: bytes = BODY, now: int = NOW) -> Answer:
     before = JSON if body else {}
-    added = httpsig.sign_response(
-        status=status, headers=before, body=body, request=request, signer=SIGNER, now=now
-    )
+    added = httpsig.sign_response(status=status, headers=before, body=body, request=request, signer=SIGNER, now=now)
     return Answer(status, before | added, body, request)
 
 
@@ -568,9 +555,7 @@ CREATED_B26 = 1618884473
 
 def test_the_ed25519_example_of_rfc_9421_verifies() -> None:
     request, body, key = appendix_b()
-    verified = httpsig.verify_message(
-        request, body=body, key_for=lambda _: key, now=CREATED_B26, require=COVERED_B26
-    )
+    verified = httpsig.verify_message(request, body=body, key_for=lambda _: key, now=CREATED_B26, require=COVERED_B26)
     assert (verified.created, verified.nonce) == (CREATED_B26, None)
 
 

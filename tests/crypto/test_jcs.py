@@ -75,9 +75,7 @@ PROFILE = st.recursive(
     | st.sampled_from(["\u007f", '\u0001\b\t\n\f\r"\\/', "€\U0001f600", "12.5"]),
     lambda inner: (
         st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.text(max_size=3) | st.sampled_from(["\ufb33", "\U0001f600", "\ue000"]), inner, max_size=5
-        )
+        | st.dictionaries(st.text(max_size=3) | st.sampled_from(["\ufb33", "\U0001f600", "\ue000"]), inner, max_size=5)
     ),
     max_leaves=15,
 )

@@ -62,8 +62,7 @@ BAD_HEADERS = {
     "a key to fetch": {**GOOD, "jku": "https://example.org/keys"},
     "a critical extension": {**GOOD, "crit": ["b64"], "b64": False},
     "a certificate": {**GOOD, "x5c": []},
-    "a duplicate name": b'{"alg":"none","alg":"Ed25519","typ":"%b","kid":"%b"}'
-    % (TYP.encode(), SIGNER.kid.encode()),
+    "a duplicate name": b'{"alg":"none","alg":"Ed25519","typ":"%b","kid":"%b"}' % (TYP.encode(), SIGNER.kid.encode()),
     "a duplicate behind an escape": (
         b'{"\\u0061lg":"none","alg":"Ed25519","typ":"%b","kid":"%b"}' % (TYP.encode(), SIGNER.kid.encode())
     ),

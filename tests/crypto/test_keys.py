@@ -69,9 +69,7 @@ def low_order() -> list[bytes]:
     for x, y in edwards.torsion():
         for height in (y, y + edwards.P):
             if height < 2**255:
-                found |= {
-                    (height | sign << 255).to_bytes(32, "little") for sign in ({x & 1} if x else {0, 1})
-                }
+                found |= {(height | sign << 255).to_bytes(32, "little") for sign in ({x & 1} if x else {0, 1})}
     return sorted(found)
 
 
@@ -87,8 +85,7 @@ def non_canonical() -> list[bytes]:
 
 def mixed_order() -> list[bytes]:
     return [
-        edwards.encode(edwards.add(edwards.times(SECRET, edwards.base()), extra))
-        for extra in edwards.torsion()[1:]
+        edwards.encode(edwards.add(edwards.times(SECRET, edwards.base()), extra)) for extra in edwards.torsion()[1:]
     ]
 
 

@@ -83,9 +83,7 @@ def check_consistency(case: dict[str, object]) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("folder", "check"), [("inclusion", check_inclusion), ("consistency", check_consistency)]
-)
+@pytest.mark.parametrize(("folder", "check"), [("inclusion", check_inclusion), ("consistency", check_consistency)])
 def test_every_public_proof_vector_is_judged_as_its_makers_say(
     folder: str, check: Callable[[dict[str, object]], None]
 ) -> None:

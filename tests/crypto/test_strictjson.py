@@ -264,9 +264,7 @@ def test_the_fast_way_and_the_slow_way_give_the_same_answer(value, max_depth):
         return strictjson.parse_profile(text, max_bytes=100_000, max_depth=max_depth, max_string=6)
 
     def several(text):
-        return strictjson.parse_profile_arrays([text], max_bytes=100_000, max_depth=max_depth, max_string=6)[
-            0
-        ]
+        return strictjson.parse_profile_arrays([text], max_bytes=100_000, max_depth=max_depth, max_string=6)[0]
 
     # A double between 2^53 and 2^64 may be written with or without a point; neither is in the profile.
     assert outcome(profile, compact) == outcome(profile, spaced) == outcome(several, compact)
@@ -276,9 +274,7 @@ def test_the_fast_way_and_the_slow_way_give_the_same_answer(value, max_depth):
 @given(VALUES)
 def test_what_is_written_for_the_profile_is_what_the_profile_reads(value):
     written = outcome(strictjson.dumps_profile, value)
-    read = outcome(
-        lambda v: strictjson.parse_profile(orjson.dumps(v), max_bytes=100_000, max_depth=100), value
-    )
+    read = outcome(lambda v: strictjson.parse_profile(orjson.dumps(v), max_bytes=100_000, max_depth=100), value)
     assert (written == "refused") == (read == "refused")
 
 

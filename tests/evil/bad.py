@@ -67,7 +67,9 @@ def _of_another(node: str, use: str):
 
 
 def _extra_disclosure(feed: EvilFeed) -> int:
-    record = feed.peer.record(groups={"case": {"reference": "x", "administration": "ZA"}, "transport": {"conveyance": "sea"}})
+    record = feed.peer.record(
+        groups={"case": {"reference": "x", "administration": "ZA"}, "transport": {"conveyance": "sea"}}
+    )
     return feed.append(record.leaf("case"), record.shown("case", "transport"))
 
 
@@ -207,4 +209,3 @@ STRANGE: Final[dict[str, Callable[[EvilFeed], int]]] = {
     "its members are of a schema to come": _put(groups={"case": {"reference": "x", "weather": ["rain", {"mm": 7}]}}),
 }  # fmt: skip
 """Records that a reader must take in however odd they look: sentence → how to append it."""
-

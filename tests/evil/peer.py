@@ -150,7 +150,9 @@ class EvilPeer:
             tomb={"reason": "erroneous", "effect": "erase"}, **{**more, **claims},
         )  # fmt: skip
 
-    def receipt(self, feed: str, size: int, root: bytes, *, signer: Any = None, typ: str = "cnp-receipt+jwt", **c: Any) -> str:
+    def receipt(
+        self, feed: str, size: int, root: bytes, *, signer: Any = None, typ: str = "cnp-receipt+jwt", **c: Any
+    ) -> str:
         """A receipt of this peer for a feed."""
         payload = {
             "fed": self.fed.document["fed"], "iss": self.node, "feed": feed, "size": size, "root": b64(root),

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 import pytest
 
 from crypto import httpsig
+from crypto.checkpoint import open_checkpoint
 from crypto.errors import CryptoError
+from crypto.merkle import CompactRange
 from federation.envelope import verify_record
 from federation.errors import FederationError
 from federation.feed import FeedId, key_name
 from federation.nodecard import open_card
 from federation.pages import verify_page
 from federation.receipts import verify_receipt
-from crypto.checkpoint import open_checkpoint
-from crypto.merkle import CompactRange
 from tests.evil.peer import EvilPeer
 from tests.factories import NOW, make_federation, make_node_card
 
@@ -55,7 +55,7 @@ def read_http(text):
     headers = request() | {"signature": text}
     nonces = SimpleNamespace(remember=lambda *_: True)
     return httpsig.verify_request(
-        method="POST", url=URL, authority="tz.test", headers={"content-type": "application/json", **headers}, body=b"{}",
+        method="POST", url=URL, authority="tz.test", headers={"content-type": "application/json", **headers}, body=b"{}",  # noqa: E501 - a row of a table
         key_for=lambda kid: FED.directory.key(kid, use="http", at=NOW).public, nonces=nonces, now=NOW,
     )  # fmt: skip
 
@@ -110,7 +110,7 @@ def read_http_of(use):
     headers = request(use)
     nonces = SimpleNamespace(remember=lambda *_: True)
     return httpsig.verify_request(
-        method="POST", url=URL, authority="tz.test", headers={"content-type": "application/json", **headers}, body=b"{}",
+        method="POST", url=URL, authority="tz.test", headers={"content-type": "application/json", **headers}, body=b"{}",  # noqa: E501 - a row of a table
         key_for=lambda kid: FED.directory.key(kid, use="http", at=NOW).public, nonces=nonces, now=NOW,
     )  # fmt: skip
 

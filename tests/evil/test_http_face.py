@@ -54,10 +54,28 @@ class Face:
 
         return asyncio.run(go())
 
-    def signed(self, method, path, body=b"", *, who="ZA", use="http", content_type="application/json", now=NOW, host=HOST, **more):
+    def signed(
+        self,
+        method,
+        path,
+        body=b"",
+        *,
+        who="ZA",
+        use="http",
+        content_type="application/json",
+        now=NOW,
+        host=HOST,
+        **more,
+    ):
         headers = {"content-type": content_type} if body else {}
         return headers | httpsig.sign_request(
-            method=method, url=host + path, headers=headers, body=body, signer=self.fed.signer(who, use), now=now, **more
+            method=method,
+            url=host + path,
+            headers=headers,
+            body=body,
+            signer=self.fed.signer(who, use),
+            now=now,
+            **more,
         )
 
     def ask(self, method, path, body=b"", **options):
@@ -90,7 +108,7 @@ def test_an_answer_to_another_request_is_no_answer(face):
     path, other = "/cnp/1/feeds/ZA/bulk?from=0", "/cnp/1/feeds/ZA/urgent?from=0"
     response = face.send("GET", path, face.signed("GET", path))
     asked = httpsig.Request(method="GET", url=HOST + other, headers=face.signed("GET", other))
-    with pytest.raises(Exception, match="signature|coverage|covered"):
+    with pytest.raises(Exception, match=r"signature|coverage|covered"):
         httpsig.verify_response(
             status=200, headers=dict(response.headers), body=response.content, request=asked, now=NOW,
             key_for=lambda kid: face.fed.directory.key(kid, use="http", at=NOW, node="TZ").public,
@@ -123,7 +141,7 @@ REFUSED = {
         lambda f: f.send(
             "GET",
             "/cnp/1/feeds/ZA/bulk",
-            f.signed("GET", "/cnp/1/feeds/ZA/bulk", host="http://ke.test") | {"host": "ke.test", "x-forwarded-host": "ke.test"},
+            f.signed("GET", "/cnp/1/feeds/ZA/bulk", host="http://ke.test") | {"host": "ke.test", "x-forwarded-host": "ke.test"},  # noqa: E501 - a row of a table
         ),
         "bad-signature",
     ),
@@ -144,7 +162,7 @@ REFUSED = {
     "for a lane that does not exist": (lambda f: f.ask("GET", "/cnp/1/feeds/ZA/slow"), "not-found"),
     "from beyond the head": (lambda f: f.ask("GET", "/cnp/1/feeds/ZA/bulk?from=7"), "from-beyond-head"),
     "from no number": (lambda f: f.ask("GET", "/cnp/1/feeds/ZA/bulk?from=-1"), "malformed"),
-    "from a number of a thousand digits": (lambda f: f.ask("GET", "/cnp/1/feeds/ZA/bulk?from=" + "9" * 1000), "malformed"),
+    "from a number of a thousand digits": (lambda f: f.ask("GET", "/cnp/1/feeds/ZA/bulk?from=" + "9" * 1000), "malformed"),  # noqa: E501 - a row of a table
     "with a checkpoint that is no base64url": (lambda f: f.ask("GET", "/cnp/1/feeds/ZA/bulk?cp=%25"), "malformed"),
     "with a checkpoint of its own making": (
         lambda f: f.ask("GET", "/cnp/1/feeds/ZA/bulk?from=0&cp=" + peer_note(f)),
@@ -157,7 +175,7 @@ REFUSED = {
         lambda f: f.ask("POST", "/cnp/1/receipts", EvilPeer(f.fed, "ZA").record().jwt.encode()),
         "malformed",
     ),
-    "with a body beyond all limits": (lambda f: f.ask("POST", "/cnp/1/receipts", b"x" * (MAX_RECEIPT_BYTES + 1)), "too-large"),
+    "with a body beyond all limits": (lambda f: f.ask("POST", "/cnp/1/receipts", b"x" * (MAX_RECEIPT_BYTES + 1)), "too-large"),  # noqa: E501 - a row of a table
 }  # fmt: skip
 
 
@@ -181,7 +199,12 @@ def test_a_request_is_refused(sentence, face):
 def test_a_signer_outside_the_directory_is_nobody(face):
     stranger = make_federation(["ZA"])
     headers = httpsig.sign_request(
-        method="GET", url=HOST + "/cnp/1/feeds/ZA/bulk", headers={}, body=b"", signer=stranger.signer("ZA", "http"), now=NOW
+        method="GET",
+        url=HOST + "/cnp/1/feeds/ZA/bulk",
+        headers={},
+        body=b"",
+        signer=stranger.signer("ZA", "http"),
+        now=NOW,
     )
     assert problem(face.send("GET", "/cnp/1/feeds/ZA/bulk", headers)) == "unknown-key"
 

@@ -153,9 +153,7 @@ def test_members_and_keys_that_a_later_version_adds_are_ignored() -> None:
     document["nodes"][0]["later"] = True
     document["nodes"][0]["keys"][0]["later"] = {}
     document["nodes"][0]["keys"].append({"kid": "x" * 43, "use": "enc", "alg": "X25519", "x": "later"})
-    document["nodes"][0]["keys"].append(
-        {"kid": "y" * 43, "use": "record", "alg": "ML-DSA-65", "pub": "later"}
-    )
+    document["nodes"][0]["keys"].append({"kid": "y" * 43, "use": "record", "alg": "ML-DSA-65", "pub": "later"})
     directory = parse_directory(orjson.dumps(document))
     assert directory.members["KE"].name == "Office of KE"
     assert len(directory.keys) == len(FED.directory.keys)

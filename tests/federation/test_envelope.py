@@ -18,7 +18,7 @@ def issued(now=NOW, **changed):
         **{
             "fed": "test", "iss": "KE", "rid": "3f2b8c1e-9d4a-4c6b-8e1f-0a1b2c3d4e5f", "ver": 1, "prev": None,
             "kind": "seizure", "sch": "seizure/1", "handling": {"tlp": "green"}, "groups": GROUPS,
-            "signer": FED.signer("KE"), "now": now, "token": random.Random(1).randbytes, **changed,
+            "signer": FED.signer("KE"), "now": now, "token": random.Random(1).randbytes, **changed,  # noqa: S311 - chance of a test
         }
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from tests.simulator.naive import canonical
 
 HASH = "A" * 43
 LEAF = Leaf(
-    n=3, t=1_767_225_600, op="put", iss="KE", rid="3f2b8c1e-9d4a-4c6b-8e1f-0a1b2c3d4e5f", ver=2, jh=HASH, gm=0b101, gc=4,
+    n=3, t=1_767_225_600, op="put", iss="KE", rid="3f2b8c1e-9d4a-4c6b-8e1f-0a1b2c3d4e5f", ver=2, jh=HASH, gm=0b101, gc=4,  # noqa: E501 - a row of a table
     grant={"gid": "x", "tlp": "amber"},
 )  # fmt: skip
 
@@ -62,7 +62,10 @@ def test_a_leaf_beyond_its_limit_is_refused():
         parse_leaf(canonical(leaf))
 
 
-@pytest.mark.parametrize("text", ["KE/TZ/bulk", "KE/TZ/slow/0", "ke/TZ/bulk/0", "KE/TZ/bulk/00", "KE/TZ/bulk/-1", "", None, 7, "KE/TZ/bulk/0/"])
+@pytest.mark.parametrize(
+    "text",
+    ["KE/TZ/bulk", "KE/TZ/slow/0", "ke/TZ/bulk/0", "KE/TZ/bulk/00", "KE/TZ/bulk/-1", "", None, 7, "KE/TZ/bulk/0/"],
+)
 def test_a_feed_id_of_another_form_is_refused(text):
     with pytest.raises(Malformed):
         FeedId.parse(text)

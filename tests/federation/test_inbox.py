@@ -30,7 +30,9 @@ class Memory:
 def judged(feed, held=None, *, fed=FED):
     page = verify_page(feed.page(), directory=fed.directory, recipient="TZ", start=CompactRange(), now=NOW)
     memory = Memory(held)
-    effects = inbox.judge(inbox.verify_bodies(page, directory=fed.directory, now=NOW), directory=fed.directory, holdings=memory)
+    effects = inbox.judge(
+        inbox.verify_bodies(page, directory=fed.directory, now=NOW), directory=fed.directory, holdings=memory
+    )
     assert len(memory.asked) <= 1
     return effects
 
@@ -47,7 +49,7 @@ CASES = {
     "a higher grant is stored": (RECORD.leaf(gc=2), RECORD.shown(), HELD, inbox.Store),
     "a higher version is stored": (SECOND.leaf(gc=2), SECOND.shown(), HELD, inbox.Store),
     "more of what is held is added": (RECORD.leaf(op="more", gc=2), RECORD.shown("transport"), HELD, inbox.Extend),
-    "more of what is not held is put aside": (RECORD.leaf(op="more", gc=2), RECORD.shown("transport"), None, inbox.Quarantine),
+    "more of what is not held is put aside": (RECORD.leaf(op="more", gc=2), RECORD.shown("transport"), None, inbox.Quarantine),  # noqa: E501 - a row of a table
     "less is applied": ({**RECORD.leaf("case"), "op": "less", "gc": 2}, None, HELD, inbox.Reduce),
     "an older less is skipped": ({**RECORD.leaf("case"), "op": "less", "gc": 1}, None, HELD, inbox.Skip),
     "tighten is applied": ({**RECORD.leaf("case"), "op": "tighten", "gc": 2}, None, HELD, inbox.Tighten),

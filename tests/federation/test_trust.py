@@ -89,20 +89,14 @@ def _sign(part: Any, *signers: RoleSigner) -> bytes:
 
 
 def _newest(folder: Path, kind: type[Any]) -> Any:
-    names = sorted(
-        _metadata(folder).glob(f"*{kind.type}.json"), key=lambda path: int(path.name.partition(".")[0])
-    )
+    names = sorted(_metadata(folder).glob(f"*{kind.type}.json"), key=lambda path: int(path.name.partition(".")[0]))
     return Metadata.from_file(str(names[-1])).signed
 
 
-def _point_to(
-    folder: Path, keys: dict[str, RoleSigner], targets: bytes, *, version: int, snapshot: int = 50
-) -> None:
+def _point_to(folder: Path, keys: dict[str, RoleSigner], targets: bytes, *, version: int, snapshot: int = 50) -> None:
     """What the holder of both online keys can do: say that these targets are the newest."""
     meta = MetaFile.from_data(version, targets, ["sha256"])
-    data = _sign(
-        Snapshot(version=snapshot, expires=moment(NOW + DAY), meta={"targets.json": meta}), keys["snapshot-1"]
-    )
+    data = _sign(Snapshot(version=snapshot, expires=moment(NOW + DAY), meta={"targets.json": meta}), keys["snapshot-1"])
     (_metadata(folder) / f"{snapshot}.snapshot.json").write_bytes(data)
     (_metadata(folder) / f"{version}.targets.json").write_bytes(targets)
     _stamp(folder, keys, snapshot=snapshot, data=data)
@@ -192,9 +186,7 @@ def test_a_node_that_trusts_one_root_never_trusts_another(mirror: DirectoryMirro
 # --- refresh -------------------------------------------------------------------------------------------
 
 
-def test_a_directory_is_fetched_kept_and_read_again_without_a_network(
-    mirror: DirectoryMirror, tmp_path: Path
-) -> None:
+def test_a_directory_is_fetched_kept_and_read_again_without_a_network(mirror: DirectoryMirror, tmp_path: Path) -> None:
     assert mirror.current().members["KE"].country == "KE"
     again = DirectoryMirror(tmp_path / "home" / "directory").current()
     assert (again.fed, again.version) == ("test", 1)
@@ -245,9 +237,7 @@ def test_an_unchanged_directory_that_was_renewed_lasts_longer(mirror: DirectoryM
     assert not mirror.stale(NOW + 13 * DAY)
 
 
-def test_what_is_served_expired_by_the_time_of_this_node_is_stale(
-    mirror: DirectoryMirror, folder: Path
-) -> None:
+def test_what_is_served_expired_by_the_time_of_this_node_is_stale(mirror: DirectoryMirror, folder: Path) -> None:
     with pytest.raises(DirectoryStale):
         mirror.refresh(_fetch(folder), now=NOW + 8 * DAY)
 
@@ -348,8 +338,7 @@ def _no_directory(folder: Path, old: Path, keys: dict[str, RoleSigner]) -> None:
 
 def _too_many_targets(folder: Path, old: Path, keys: dict[str, RoleSigner]) -> None:
     files = {
-        f"t{at}.json": TargetFile.from_data(f"t{at}.json", b"{}", ["sha256"])
-        for at in range(trust.MAX_TARGETS + 1)
+        f"t{at}.json": TargetFile.from_data(f"t{at}.json", b"{}", ["sha256"]) for at in range(trust.MAX_TARGETS + 1)
     }
     many = Targets(version=50, expires=moment(NOW + DAY), targets=files)
     _point_to(folder, keys, _sign(many, keys["targets-1"], keys["targets-2"]), version=50)
@@ -384,9 +373,7 @@ ATTACKS: dict[str, Any] = {
     "the directory is of another federation": _properly(
         lambda document: document.update({"fed": "other", "version": 50})
     ),
-    "the directory is of another class": _properly(
-        lambda document: document.update({"class": "live", "version": 50})
-    ),
+    "the directory is of another class": _properly(lambda document: document.update({"class": "live", "version": 50})),
     "the version of the directory falls": _properly(lambda document: document.update({"version": 1})),
     "one version has two contents": _properly(lambda document: document.update({"issued": 1})),
     "the directory does not parse": _properly(lambda document: document.pop("nodes")),
@@ -520,9 +507,7 @@ def test_a_refresh_that_breaks_at_any_write_is_healed_by_the_next(
     assert DirectoryMirror(mirror._folder).current().version == 2
 
 
-def test_a_state_that_cannot_be_read_stops_a_refresh_and_all_egress(
-    mirror: DirectoryMirror, folder: Path
-) -> None:
+def test_a_state_that_cannot_be_read_stops_a_refresh_and_all_egress(mirror: DirectoryMirror, folder: Path) -> None:
     mirror._state_file.write_bytes(b"{")
     with pytest.raises(DirectoryRefused, match=re.escape("state.json")):
         mirror.refresh(_fetch(folder), now=NOW)

@@ -100,9 +100,7 @@ def test_an_authority_is_never_made_over_another(lost: str | None, folder: Path)
 
 
 @pytest.mark.parametrize("fed", ["", "a/b", "two words", "x" * 65])
-def test_a_federation_id_that_cannot_stand_in_a_checkpoint_makes_no_authority(
-    fed: str, tmp_path: Path
-) -> None:
+def test_a_federation_id_that_cannot_stand_in_a_checkpoint_makes_no_authority(fed: str, tmp_path: Path) -> None:
     with pytest.raises(DirectoryRefused, match="fed"):
         authority.init(tmp_path / "fed", fed=fed, now=NOW)
     assert not (tmp_path / "fed").exists()
@@ -270,9 +268,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize(("mistake", "wrong"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_leaves_the_draft_as_it_was(
-    mistake: Callable[[Path], object], wrong: str, folder: Path
-) -> None:
+def test_a_mistake_leaves_the_draft_as_it_was(mistake: Callable[[Path], object], wrong: str, folder: Path) -> None:
     before = authority.draft(folder)
     with pytest.raises(DirectoryRefused, match=wrong):
         mistake(folder)

@@ -1,6 +1,6 @@
-"""The promises of the protocol page (section 13), checked over what every node has on disk and what has left it.
+"""The promises of the protocol page (section 13), checked over what each node has on disk and what has left it.
 
-Each check recomputes what it compares with: roots by the recursive definition, facets from the stored bytes, grants from
+Each check recomputes what it compares with: roots by the recursive definition, facets from stored bytes, grants from
 the world's own set algebra. `History` remembers what was seen before, so that it can tell what was lost or rewritten.
 """
 
@@ -47,7 +47,9 @@ def check(world: World, history: History) -> None:
 def feeds_only_grow(node: SimNode, connection: Any, history: History) -> None:
     """Promise 3: what is seen of a feed is a beginning of what is seen later, and roots are those of the leaves."""
     for row in connection.execute(select(feed_in)):
-        leaves = list(connection.scalars(select(entry_in.c.leaf).where(entry_in.c.feed == row.id).order_by(entry_in.c.n)))
+        leaves = list(
+            connection.scalars(select(entry_in.c.leaf).where(entry_in.c.feed == row.id).order_by(entry_in.c.n))
+        )
         _grown(history, (node.id, "in", row.sender, row.lane), leaves)
         assert len(leaves) == row.size
         root = tree_root([leaf.encode() for leaf in leaves])
@@ -81,7 +83,9 @@ def nothing_happened_twice(connection: Any) -> None:
             facets = get_schema(row.sch).facets(bodies.reopen_row(row).groups)
             expected |= set(records.facet_values(row.id, row.kind, row.iss, facets))
     assert set(in_use.values()) <= {1}, "two versions of one record are in use"
-    found = [tuple(row) for row in connection.execute(select(facet.c.field, facet.c.value, facet.c.day, facet.c.record))]
+    found = [
+        tuple(row) for row in connection.execute(select(facet.c.field, facet.c.value, facet.c.day, facet.c.record))
+    ]
     assert len(found) == len(set(found))
     assert set(found) == expected
 
@@ -153,7 +157,7 @@ def nobody_holds_what_was_not_granted(world: World) -> None:
 
 
 def all_is_delivered(world: World) -> None:
-    """After calm: everybody holds of every record the newest version, exactly what was granted of it, and has said so."""
+    """After calm: everybody holds the newest version of every record, as far as it was granted, and has said so."""
     for reference, ver in world.newest.items():
         version, rid = world.versions[reference, ver], world.rid(reference)
         for recipient in world.nodes:
@@ -176,9 +180,7 @@ def evil_entries_came_out_as_deserved(world: World) -> None:
             row = connection.execute(select(feed_in).where(feed_in.c.sender == EVIL, feed_in.c.lane == lane)).one()
             assert row.size == len(world.evil_feed(recipient, lane).entries)
             found = connection.execute(
-                select(quarantine.c.problem, quarantine.c.state).where(
-                    quarantine.c.feed == row.id, quarantine.c.n == n
-                )
+                select(quarantine.c.problem, quarantine.c.state).where(quarantine.c.feed == row.id, quarantine.c.n == n)
             ).first()
             if problem is not None:
                 assert found == (problem, "held"), (recipient, lane, n)

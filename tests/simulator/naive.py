@@ -1,4 +1,4 @@
-"""What the specification says, once more and slowly: for tests to compare the product with. Nothing of it is imported."""
+"""What the specification says, once more and slowly, for tests to compare with: nothing of the product is imported."""
 
 from __future__ import annotations
 

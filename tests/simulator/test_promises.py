@@ -27,7 +27,17 @@ NODES = st.sampled_from(HONEST)
 LANES = st.sampled_from(["urgent", "bulk"])
 KINDS = st.sampled_from(["seizure", "alert"])
 WORDS = {
-    "seizure": ["non-nominal", "minimal", "case", "goods", "method", "place_coarse", "persons", "companies", "narrative"],
+    "seizure": [
+        "non-nominal",
+        "minimal",
+        "case",
+        "goods",
+        "method",
+        "place_coarse",
+        "persons",
+        "companies",
+        "narrative",
+    ],
     "alert": ["non-nominal", "minimal", "headline", "texts", "pattern", "companies", "narrative"],
 }
 RULES = KINDS.flatmap(
@@ -74,6 +84,15 @@ class Federation(RuleBasedStateMachine):
     @rule(node=NODES, rules=st.lists(RULES, max_size=4))
     def change_policy(self, node, rules):
         self.world.set_policy(node, rules)
+
+    @rule(node=NODES, kind=KINDS, rules=st.lists(RULES, min_size=1, max_size=4))
+    def issue_under_another_policy(self, node, kind, rules):
+        self.world.set_policy(node, [*ALL, *rules])
+        self.world.write(node, kind)
+        for me in HONEST:
+            if me != node:
+                for lane in ("urgent", "bulk"):
+                    self.world.poll(me, node, lane)
 
     @rule(me=NODES, peer=NODES, lane=LANES)
     def poll(self, me, peer, lane):
@@ -156,6 +175,6 @@ def test_the_promises_hold_over_any_history(signed, examples, make_sqlite):
     case = _machine("Signed" if signed else "Plain", make_sqlite, signed=signed)
     case.settings = settings(
         max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=SLOW, print_blob=True,
-        database=None, phases=[Phase.explicit, Phase.generate],  # to make a failing history short takes minutes: add Phase.shrink
+        database=None, phases=[Phase.explicit, Phase.generate],  # Phase.shrink takes minutes
     )  # fmt: skip
     case("runTest").runTest()

@@ -121,9 +121,12 @@ def test_a_crash_at_the_commit_of_a_page_loses_nothing_and_doubles_nothing(momen
     world.nodes["TZ"].desk_database.moment = moment
     assert world.poll("TZ", "KE", "bulk") == "crash"
     with world.nodes["KE"].database.read() as connection:
-        assert connection.scalar(
-            select(feed_out.c.receipt_size).where(feed_out.c.recipient == "TZ", feed_out.c.lane == "bulk")
-        ) == 0
+        assert (
+            connection.scalar(
+                select(feed_out.c.receipt_size).where(feed_out.c.recipient == "TZ", feed_out.c.lane == "bulk")
+            )
+            == 0
+        )
     world.calm()
     check(world, History())
     all_is_delivered(world)
@@ -146,16 +149,22 @@ def test_a_receipt_that_was_lost_is_told_again_though_nothing_new_comes(world):
     assert kind.deliver_receipt is deliver
     world.poll("TZ", "KE", "bulk")
     with world.nodes["KE"].database.read() as connection:
-        assert connection.scalar(
-            select(feed_out.c.receipt_size).where(feed_out.c.recipient == "TZ", feed_out.c.lane == "bulk")
-        ) == 1
+        assert (
+            connection.scalar(
+                select(feed_out.c.receipt_size).where(feed_out.c.recipient == "TZ", feed_out.c.lane == "bulk")
+            )
+            == 1
+        )
 
 
 def test_a_correction_that_somebody_may_not_have_takes_back_what_it_had_even_before_it_came(world):
     world.set_policy("KE", OPEN)
     there, not_yet = world.write("KE", "seizure"), world.write("KE", "seizure")
     with world.nodes["KE"].database.read() as connection:
-        assert connection.scalar(select(feed_out.c.size).where(feed_out.c.recipient == "TZ", feed_out.c.lane == "bulk")) == 2
+        assert (
+            connection.scalar(select(feed_out.c.size).where(feed_out.c.recipient == "TZ", feed_out.c.lane == "bulk"))
+            == 2
+        )
     world.page_limit = 1
     world.runner.run(_one_page(world, "TZ", "KE"))
     world.set_policy("KE", [])
@@ -211,7 +220,9 @@ def test_a_record_issued_by_a_clock_ahead_waits_in_quarantine_and_a_retry_takes_
 
 def test_what_leaves_shows_the_groups_of_the_rules_and_no_others(plain):
     """The same promise without tokens: the names of the disclosures in every page, for groups that hold only codes."""
-    plain.set_policy("KE", [{"effect": "grant", "kind": "seizure", "nodes": ["TZ"], "groups": ["place_coarse", "route_ends"]}])
+    plain.set_policy(
+        "KE", [{"effect": "grant", "kind": "seizure", "nodes": ["TZ"], "groups": ["place_coarse", "route_ends"]}]
+    )
     for _ in range(12):
         plain.write("KE", "seizure")
     plain.page_limit = 50
@@ -224,6 +235,31 @@ def test_what_leaves_shows_the_groups_of_the_rules_and_no_others(plain):
             assert sent.recipient == "TZ" or entries == []
             shown |= {group for entry in entries for group in shown_groups(entry["s"])}
     assert shown == {"place_coarse", "route_ends"}
+
+
+def test_what_a_rule_withholds_leaves_in_no_byte_whatever_other_rules_grant(world):
+    withheld = ["goods", "method", "narrative"]
+    granted = {
+        "effect": "grant",
+        "kind": "seizure",
+        "nodes": list(HONEST),
+        "groups": ["non-nominal", "persons", "narrative"],
+    }
+    closed = {"effect": "withhold", "kind": "seizure", "nodes": ["TZ", "GB"], "groups": withheld}
+    world.set_policy("KE", [granted, closed, granted])
+    for _ in range(8):
+        world.write("KE", "seizure")
+    for me in ("TZ", "GB", "RILO-ESA"):
+        world.round(me)
+    check(world, History())
+    world.calm()
+    all_is_delivered(world)
+    held = {me: set() for me in HONEST}
+    for reference in world.newest:
+        for me in HONEST:
+            held[me] |= world.held_groups(me, "KE", world.rid(reference)).get(1, set())
+    assert held["TZ"] == held["GB"] == held["RILO-ESA"] - set(withheld)
+    assert set(withheld) | {"persons"} <= held["RILO-ESA"]
 
 
 def test_the_size_of_a_record_s_signed_part_does_not_tell_which_groups_it_has(plain):

@@ -27,6 +27,7 @@ from sqlalchemy import event, select
 
 from federation.errors import FederationError, Malformed
 from federation.policy import compile_policy, load_policy
+from federation.receipts import verify_receipt
 from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
@@ -36,7 +37,6 @@ from node.services.serving import Server, accept_receipt
 from node.storage import drafts
 from node.storage.nonces import Nonces
 from node.storage.tables import draft, record
-from federation.receipts import verify_receipt
 from tests.evil.peer import EvilFeed, EvilPeer
 from tests.factories import NOW, make_federation
 from tests.simulator import content
@@ -230,7 +230,9 @@ class SimTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         world = self.world
-        peer = next(node for node in world.nodes.values() if address(node.id).removeprefix("http://") == request.url.host)
+        peer = next(
+            node for node in world.nodes.values() if address(node.id).removeprefix("http://") == request.url.host
+        )
         body = await request.aread()
         head = f"{request.method} {request.url}\n{request.headers.multi_items()}\n".encode()
         world.left(self.me, peer.id, "request", head + body)
@@ -271,7 +273,7 @@ class World:
         self, folder: Path, make_sqlite: Callable[[Path], Any], *, seed: int, ids: tuple[str, ...] = HONEST,
         signed: bool = False, fault_rate: float = 0.0,
     ) -> None:  # fmt: skip
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # noqa: S311 - chance of a test
         self.signed, self.fault_rate, self.page_limit = signed, fault_rate, 3
         self.now = NOW
         self.fed = make_federation([*ids, EVIL], endpoints={node: address(node) for node in [*ids, EVIL]})

@@ -296,9 +296,7 @@ class _Loader:
         return value
 
 
-def dump_mapping(
-    mapping: ImportMapping, *, comments: Callable[[Column], str] = lambda _: ""
-) -> str:
+def dump_mapping(mapping: ImportMapping, *, comments: Callable[[Column], str] = lambda _: "") -> str:
     """Return the mapping as TOML text that `load_mapping` reads back.
 
     `comments` gives a remark for a column.

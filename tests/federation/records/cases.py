@@ -31,9 +31,7 @@ def complete() -> dict[str, Any]:
                 {"kind": "seized", "on": "2024-05-17", "tz": "Africa/Nairobi"},
                 {"kind": "published", "on": "2024-05"},
             ],
-            "links": [
-                {"type": "publication", "title": "Shoes", "url": "https://customs.example/1", "on": "2024"}
-            ],
+            "links": [{"type": "publication", "title": "Shoes", "url": "https://customs.example/1", "on": "2024"}],
         },
         place={
             "country": "KE",
@@ -106,9 +104,7 @@ def complete() -> dict[str, Any]:
         persons=[{"role": "traveller", "name": "A. Person", "nationality": "XK", "address": "1 Street"}],
         companies=[{"role": "consignee", "name": "A Ltd", "country": "UG", "address": "2 Street"}],
         documents={"numbers": ["D1"], "tracking": ["T1"], "plates": ["P1"], "media": [picture]},
-        media=[
-            {**picture, "rendition": "full", "w": 800, "h": 600, "view": "product", "caption": said("A shoe")}
-        ],
+        media=[{**picture, "rendition": "full", "w": 800, "h": 600, "view": "product", "caption": said("A shoe")}],
         narrative=said("A long story,\nin two lines."),
         assessment={
             "procedures": [

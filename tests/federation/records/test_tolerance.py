@@ -52,9 +52,7 @@ NAMES = st.sampled_from(
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | WORDS
 JSON = st.recursive(
     LEAVES,
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | st.text(max_size=5), inner, max_size=4),
     max_leaves=25,
 )
 GROUPS = st.dictionaries(NAMES | st.text(max_size=5), JSON, max_size=8)
@@ -130,6 +128,4 @@ def test_a_bottomless_value_is_refused_and_not_followed():
     for _ in range(900):
         deep = [deep]
     schema = SCHEMAS["seizure/1"]
-    assert not schema.validate(
-        schema.prepare({"goods": deep, "narrative": [{"text": deep}], "more": deep})
-    ).ok
+    assert not schema.validate(schema.prepare({"goods": deep, "narrative": [{"text": deep}], "more": deep})).ok
