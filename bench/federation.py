@@ -21,6 +21,7 @@ import httpx
 import psutil
 
 from bench.data import seizure
+from bench.figures import tell
 from crypto.signer import FileSigner
 from federation.nodecard import make_card
 from federation.trust import folder_fetch
@@ -239,8 +240,10 @@ class Federation:
     def stop(self, *names: str) -> None:
         """End server processes that were started here: these, or all."""
         ending = [self.processes.pop(name) for name in names or list(self.processes) if name in self.processes]
+        family: list[psutil.Process] = []
         for process in ending:
             with contextlib.suppress(psutil.NoSuchProcess):
+                family += process.children(recursive=True)
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
         for process in ending:
@@ -249,6 +252,11 @@ class Federation:
             except psutil.TimeoutExpired:
                 process.kill()
                 process.wait(10)
+        _, outlived = psutil.wait_procs(family, timeout=2)
+        for child in outlived:
+            tell(f"the process {child.pid} of a server outlived it, and is ended")
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
     def close(self) -> None:
         """End all servers and close the databases."""

@@ -21,6 +21,7 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
+from node.services import offering
 from node.services.exchange import Exchange
 from node.services.membership import Membership
 from node.services.publishing import Publisher
@@ -31,7 +32,7 @@ from node.storage.database import Database
 from node.storage.nonces import Nonces
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection
     from pathlib import Path
 
     from fastapi import FastAPI
@@ -81,6 +82,10 @@ class Home:
             policy=self.policy(), handling=self.settings.handling, token=secrets.token_bytes,
         )  # fmt: skip
 
+    def offer_again(self) -> Collection[str]:
+        """Offer what is live to members that never had it and may have it now; whose feeds have grown."""
+        return offering.offer_again(self.database, self.publisher(), now=self.clock())
+
     def exchange(self) -> Exchange:
         """The exchange with all peers, not started."""
         settings = self.settings
@@ -90,6 +95,7 @@ class Home:
             directory_url=settings.directory_url, directory_poll_seconds=settings.directory_poll_seconds,
             clock=self.clock,
             verifiers=Verifiers(settings.verifiers),
+            offer_again=self.offer_again,
         )  # fmt: skip
 
 

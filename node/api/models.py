@@ -68,7 +68,7 @@ class Page(BaseModel):
 
     model_config = _config(
         {
-            "records": [Hit.model_config["json_schema_extra"]["example"]],  # type: ignore[index, call-overload, dict-item]
+            "records": [Hit.model_config["json_schema_extra"]["example"]],  # type: ignore[index]
             "lag": 0,
             "capped": False,
             "next": "WyIyMDI2LTAxLTA1Iiw3XQ",

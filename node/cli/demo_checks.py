@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from crypto import sdjwt
-from federation.envelope import RECORD_TYP
+from federation.envelope import verify_record
 from federation.feed import LANES
 from node.services.bodies import bits
 from node.services.intake import PeerDesk
@@ -68,12 +67,9 @@ def what_left_is_what_was_granted(show: Demonstration) -> Check:
                 }
             for data in pages(show, sender.id, recipient.id):
                 for entry in orjson.loads(data)["entries"]:
-                    opened = sdjwt.verify(
-                        entry["s"], typ=RECORD_TYP,
-                        key_for=lambda kid, listed=directory: listed.key(kid, use="record", at=None).public,
-                    )  # fmt: skip
+                    opened = verify_record(entry["s"], directory=directory, now=home.clock())
                     bodies += 1
-                    key = (opened.claims["rid"], opened.claims["ver"])
+                    key = (opened.rid, opened.ver)
                     wrong += set(opened.groups) != granted[key]
                     leaf = orjson.loads(entry["e"])
                     wrong += len(bits(int(leaf["gm"], 16))) != len(opened.groups)

@@ -131,6 +131,28 @@ def status(
     _done(at, {"id": node, "status": status}, f"{node} is {status}; `directory publish` makes it known.")
 
 
+@directory_app.command("revoke")
+def revoke(
+    context: typer.Context,
+    kid: Annotated[str, typer.Argument(help="The key's id, as the directory lists it.")],
+    since: Annotated[str, typer.Option(help="The earliest day of possible misuse: YYYY-MM-DD.")],
+    reason: Annotated[str, typer.Option(help="Why, in a few words that everybody may read.")],
+) -> None:
+    """Revoke a key from the earliest possible misuse on. `directory publish` makes it known."""
+    from datetime import UTC, datetime
+
+    from node.services import authority
+
+    at = session(context)
+    try:
+        moment = int(datetime.strptime(since, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise Refusal(f"--since: {since} is no day; write it as YYYY-MM-DD", status=2) from None
+    with at.opened():
+        authority.revoke(_authority(at), kid, since=moment, reason=reason)
+    _done(at, {"kid": kid, "since": moment}, f"{kid} is revoked from {since}; `directory publish` makes it known.")
+
+
 @directory_app.command("group")
 def group(
     context: typer.Context,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import structlog
 
-from federation.errors import FederationError
+from federation.errors import DirectoryStale, FederationError
 from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.services import indexing
@@ -39,6 +40,9 @@ HINT_SECONDS: Final = 1.0
 """At most one hint a second and peer (protocol page, section 8)."""
 WATCH_SECONDS: Final = 0.5
 """How often feeds are looked at that another process (a release on the command line) has made longer."""
+OFFER_SECONDS: Final = 3_600.0
+NOTICE_SECONDS: Final = 60.0
+REFRESH_ATTEMPTS: Final = 3
 INDEX_SECONDS: Final = 1.0
 BUSY_SECONDS: Final = 2.0
 """So long after a page the next one is expected, and the word index waits."""
@@ -67,7 +71,11 @@ class Exchange:
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _grown: set[str] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    offer_again: Callable[[], Iterable[str]] | None = None
+    """Offers what is live to members that never had it; blocks; returns whose feeds have grown."""
     _applied_at: float = -1e9
+    _looked_at: float = -1e9
+    _newer: threading.Event = field(default_factory=threading.Event)
     _hinted: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -96,7 +104,7 @@ class Exchange:
         """The desk at which a peer's pages are opened."""
         return PeerDesk(
             peer=peer, node=self.node, database=self.database, directory=self.membership.current,
-            log_signer=self.log_signer, clock=self.clock, verifiers=self.verifiers,
+            log_signer=self.log_signer, clock=self.clock, verifiers=self.verifiers, noticed=self._noticed,
         )  # fmt: skip
 
     def loop_for(self, peer: str) -> PeerLoop:
@@ -111,16 +119,53 @@ class Exchange:
         log.info("page applied", peer=peer, lane=lane, stored=stored, quarantined=quarantined)
 
     async def _follow_directory(self) -> None:
-        refreshed = time.monotonic()
+        """Keep the directory fresh; when members come, offer them what they may have of what is out already."""
+        refreshed, offered = time.monotonic(), -OFFER_SECONDS
+        members: frozenset[str] | None = None
         while True:
-            try:
-                if time.monotonic() - refreshed > self.directory_poll_seconds and self.directory_url:
-                    refreshed = time.monotonic()
-                    await asyncio.to_thread(self.membership.refresh, self.directory_url, now=self.clock())
-                self._match_loops(await asyncio.to_thread(self.membership.current))
-            except FederationError as error:
-                log.warning("directory not refreshed", problem=str(error.problem), detail=error.detail)
+            if self._newer.is_set() or time.monotonic() - refreshed > self.directory_poll_seconds:
+                self._newer.clear()
+                refreshed = time.monotonic()
+                await self._refresh()
+            with contextlib.suppress(DirectoryStale):
+                directory = await asyncio.to_thread(self.membership.current)
+                self._match_loops(directory)
+                now = frozenset(member.id for member in directory.members.values() if member.status == "active")
+                # Also at the start, and every hour: a member may have joined, or an embargo have ended, meanwhile.
+                if now != members or time.monotonic() - offered > OFFER_SECONDS:
+                    members, offered = now, time.monotonic()
+                    await self._offer()
             await asyncio.sleep(1.0)
+
+    async def _refresh(self) -> None:
+        """Fetch the newest directory from its address, or else from a peer: it does not matter who serves it."""
+        addresses = [self.directory_url] if self.directory_url else []
+        with contextlib.suppress(DirectoryStale):
+            peers = [member.endpoint for member in self.membership.current().members.values()]
+            addresses += random.sample([each for each in peers if each], k=len([each for each in peers if each]))
+        for address in addresses[:REFRESH_ATTEMPTS]:
+            try:
+                await asyncio.to_thread(self.membership.refresh, address, now=self.clock())
+            except FederationError as error:
+                log.warning("directory not refreshed", address=address, problem=str(error.problem), detail=error.detail)
+            else:
+                return
+
+    async def _offer(self) -> None:
+        if self.offer_again is None:
+            return
+        try:
+            self.grown(await asyncio.to_thread(self.offer_again))
+        except Exception as error:  # noqa: BLE001 - the exchange goes on without it, and tries again in an hour
+            log.error("offering again failed", error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
+
+    def _noticed(self, version: int) -> None:
+        """A peer works by a newer directory than this node: look for it. A lie costs one look a minute."""
+        with contextlib.suppress(DirectoryStale):
+            behind = version > self.membership.current().version
+            if behind and time.monotonic() - self._looked_at > NOTICE_SECONDS:
+                self._looked_at = time.monotonic()
+                self._newer.set()
 
     def _match_loops(self, directory: Directory) -> None:
         """A loop for every active member with an address, and for nobody else."""

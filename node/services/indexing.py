@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from node.services import bodies
-from node.storage import fulltext, records
+from node.storage import followers, fulltext, records
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ BATCH: Final = 500
 def follow(database: Database, *, now: int) -> bool:
     """Index the next batch; True if there was one. Only groups that are held are ever indexed."""
     with database.read() as connection:
-        start = fulltext.position(connection)
+        start = followers.position(connection, fulltext.NAME)
         newest = connection.scalar(select(func.max(record.c.id))) or 0
     if newest <= start:
         return False
     with database.write() as connection:
-        start = fulltext.position(connection)
+        start = followers.position(connection, fulltext.NAME)
         last = connection.scalars(
             select(record.c.id).where(record.c.id > start).order_by(record.c.id).limit(BATCH)
         ).all()
@@ -37,7 +37,7 @@ def follow(database: Database, *, now: int) -> bool:
             (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows
         ]
         fulltext.put(connection, texts)
-        fulltext.advance(connection, last[-1], now=now)
+        followers.advance(connection, fulltext.NAME, last[-1], now=now)
     return True
 
 
@@ -45,4 +45,4 @@ def lag(database: Database) -> int:
     """How many rows the index is behind."""
     with database.read() as connection:
         newest = connection.scalar(select(func.max(record.c.id))) or 0
-        return max(0, newest - fulltext.position(connection))
+        return max(0, newest - followers.position(connection, fulltext.NAME))

@@ -47,6 +47,8 @@ class PeerDesk:
     log_signer: Signer
     clock: Callable[[], int]
     verifiers: Verifiers = field(default_factory=lambda: Verifiers(0))
+    noticed: Callable[[int], None] | None = None
+    """Told the directory version that the peer works by."""
 
     def position(self, lane: Lane) -> Position:
         """Where this node stands in the peer's lane."""
@@ -66,6 +68,8 @@ class PeerDesk:
             start = merkle.CompactRange() if row is None else feeds.unpack(row.size, row.hashes)
             feed = FeedId(self.peer, self.node, lane, epoch)
         page = verify_page(data, directory=directory, recipient=self.node, start=start, now=now, feed=feed)
+        if self.noticed is not None:
+            self.noticed(page.directory_version)
         return self.verifiers.open(page, directory=directory, now=now)
 
     def apply(self, opened: inbox.OpenedPage) -> Applied:

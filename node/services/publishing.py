@@ -67,6 +67,8 @@ class ReleaseReport:
     recipients: set[str] = field(default_factory=set)
     """Whose feeds grew: they get a hint."""
     rids: list[str] = field(default_factory=list)
+    last: int | None = None
+    """The row of the last record that was offered again; None when there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,20 +152,26 @@ class Publisher:
         if old:
             records.set_state(connection, [row.id for row in old], "superseded")
 
-    def offer_again(self, connection: Connection, *, now: int) -> ReleaseReport:
+    def offer_again(
+        self, connection: Connection, *, now: int, after: int = 0, limit: int | None = None
+    ) -> ReleaseReport:
         """Offer what is live to recipients that never got it and may have it now: new members, ended embargoes.
 
-        Narrowing or widening what somebody has already got is not done here.
+        `after` and `limit` take a part of the records, by row; `last` of the report is where to go on. Narrowing or
+        widening what somebody has already got is not done here.
         """
         report = ReleaseReport()
         offer = _Offer(self, connection, by="policy", now=now, second=False, only_new=True)
         # What a second officer released stays so; a new policy releases nothing in anybody's name.
         second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
-        for row in connection.execute(records.visible().where(record.c.iss == self.node).order_by(record.c.id)):
+        chosen = records.visible().where(record.c.iss == self.node, record.c.id > after).order_by(record.c.id)
+        for row in connection.execute(chosen.limit(limit)):
+            report.last = row.id
             opened = bodies.reopen_row(row)
             schema = get_schema(row.sch)
             attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
-            offer.add(opened, attributes, row.id, second=row.rid in second)
+            floor = Handling.from_json(json.loads(row.handling))
+            offer.add(opened, attributes, row.id, second=row.rid in second, floor=floor)
         offer.write()
         report.entries, report.recipients = offer.entries, offer.recipients
         return report
@@ -223,13 +231,25 @@ class _Offer:
         self.withheld = 0
         self.recipients: set[str] = set()
 
-    def add(self, issued: Version, attributes: Attributes, row_id: int, *, second: bool = False) -> None:
-        """Decide for every recipient, and gather what follows. `second`: another officer has released this one."""
+    def add(
+        self,
+        issued: Version,
+        attributes: Attributes,
+        row_id: int,
+        *,
+        second: bool = False,
+        floor: Handling | None = None,
+    ) -> None:
+        """Decide for every recipient, and gather what follows.
+
+        `second`: another officer has released this one. `floor`: the record's own, if it is not today's.
+        """
         policy = self._publisher.policy
         if policy is None:
             return
         decisions = decide_all(
-            record=attributes, recipients=self._recipients, policy=policy, now=self._now, floor=self._floor,
+            record=attributes, recipients=self._recipients, policy=policy, now=self._now,
+            floor=floor or self._floor,
             issued=issued.iat, second_release=self._second or second,
         )  # fmt: skip
         earlier = self._earlier(issued)

@@ -25,7 +25,7 @@ from crypto import b64
 from crypto.errors import CryptoError
 from federation.grants import PURPOSE, Action, Handling, HandlingRefused, Verdict, may
 from federation.records.facts import brand_key
-from node.storage import audit, fulltext, records
+from node.storage import audit, followers, fulltext, records
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def _checked_words(words: str | None) -> str | None:
 
 def _matching(connection: Connection, words: str) -> tuple[list[int], int]:
     newest = connection.scalar(select(func.max(record.c.id))) or 0
-    lag = max(0, newest - fulltext.position(connection))
+    lag = max(0, newest - followers.position(connection, fulltext.NAME))
     return fulltext.matching(connection, words, limit=MAX_MATCHES), lag
 
 

@@ -11,9 +11,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, bindparam, select, text, update
-
-from node.storage.tables import follower
+from sqlalchemy import Connection, bindparam, text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -82,17 +80,3 @@ def matching(connection: Connection, words: str, *, limit: int) -> list[int]:
             "ORDER BY record DESC LIMIT :limit"
         )
     return list(connection.scalars(text(statement), {"q": query, "limit": limit}))
-
-
-def position(connection: Connection) -> int:
-    """The row id up to which records are indexed."""
-    return connection.scalar(select(follower.c.position).where(follower.c.name == NAME)) or 0
-
-
-def advance(connection: Connection, to: int, *, now: int) -> None:
-    """Remember how far the index has come."""
-    done = connection.execute(
-        update(follower).where(follower.c.name == NAME).values(position=to, updated_at=now)
-    ).rowcount
-    if not done:
-        connection.execute(follower.insert().values(name=NAME, position=to, updated_at=now))

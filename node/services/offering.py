@@ -1,0 +1,51 @@
+"""Offer what is live to members that never had it, whenever that can have changed by itself.
+
+A member may have joined, an embargo may have ended, a legal instrument may have come into force: nobody presses a
+button for these. The exchange asks here now and then. What somebody already has is neither widened nor narrowed here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from node.storage import feeds, followers
+
+if TYPE_CHECKING:
+    from node.services.publishing import Publisher
+    from node.storage.database import Database
+
+NAME: Final = "offers"
+BATCH: Final = 200
+DAY: Final = 86_400
+"""Embargoes and ages that are counted in days change decisions once a day."""
+
+
+def due(database: Database, publisher: Publisher, *, now: int) -> bool:
+    """Whether anything can have changed since it was last looked at."""
+    policy = publisher.policy
+    if policy is None:
+        return False
+    with database.read() as connection:
+        known = {row.recipient for row in feeds.out_feeds(connection)}
+        last = followers.position(connection, NAME)
+    active = {each.id for each in publisher.directory.members.values() if each.status == "active"}
+    if active - known - {publisher.node} or now - last >= DAY:
+        return True
+    change = policy.next_change(after=last)
+    return change is not None and change <= now
+
+
+def offer_again(database: Database, publisher: Publisher, *, now: int) -> set[str]:
+    """Offer in batches, if it is due, and return whose feeds have grown."""
+    grown: set[str] = set()
+    if not due(database, publisher, now=now):
+        return grown
+    after: int | None = 0
+    while after is not None:
+        with database.write() as connection:
+            report = publisher.offer_again(connection, now=now, after=after, limit=BATCH)
+            if report.last is None:
+                followers.advance(connection, NAME, now, now=now)
+        grown |= report.recipients
+        after = report.last
+    return grown
