@@ -90,6 +90,7 @@ class VerifiedRecord:
     jwt: str
     jh: str
     groups: Mapping[str, Any]
+    """The groups shown; empty where a record was verified beside and its groups are not needed (`facets` are)."""
     disclosures: Mapping[str, str]
     index: Mapping[str, int]
     mask: int

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from federation.feed import Lane
     from federation.inbox import OpenedPage
+    from federation.pages import VerifiedPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +73,21 @@ class Applied:
 class Desk(Protocol):
     """The recipient's side of one link: opens pages, applies them, remembers where it stands.
 
-    `open` may run beside the `apply` of the page before. `apply` commits page, cursor and effects in one transaction:
-    it is durable once it returns, and nothing of it is kept if it raises. Applying a page that does not begin at the
-    stored position raises `Malformed` and changes nothing.
+    `open` and `verify` may run beside the `apply` of the page before. `apply` commits page, cursor and effects in one
+    transaction: it is durable once it returns, and nothing of it is kept if it raises. Applying a page that does not
+    begin at the stored position raises `Malformed` and changes nothing.
     """
 
     def position(self, lane: Lane) -> Position:
         """Where to go on."""
         ...
 
-    def open(self, lane: Lane, data: bytes, after: OpenedPage | None) -> OpenedPage:
-        """Check that the page continues the feed (after `after`, applied or not yet), and verify its bodies."""
+    def open(self, lane: Lane, data: bytes, after: VerifiedPage | None) -> VerifiedPage:
+        """Check that the page continues the feed (after `after`, applied or not yet)."""
+        ...
+
+    def verify(self, page: VerifiedPage) -> OpenedPage:
+        """Verify the page's bodies."""
         ...
 
     def apply(self, opened: OpenedPage) -> Applied:

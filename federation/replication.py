@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from federation.inbox import OpenedPage
+    from federation.pages import VerifiedPage
     from federation.ports import Desk, Link
 
 T = TypeVar("T")
@@ -133,14 +134,13 @@ class PeerLoop:
         position = await self.offload(self.desk.position, lane)
         fetching: asyncio.Task[bytes] | None = self._start(self._fetch(lane, position.size, position.note))
         applying: asyncio.Task[None] | None = None
-        before: OpenedPage | None = None
+        before: VerifiedPage | None = None
         taken = 0
         try:
             while fetching is not None:
                 data = await fetching
                 fetching = None
-                opened = await self.offload(self.desk.open, lane, data, before)
-                page = opened.page
+                page = await self.offload(self.desk.open, lane, data, before)
                 self._learn_size(state, len(data), len(page.entries))
                 if not page.entries:
                     if before is None and not state.confirmed and position.receipt is not None:
@@ -149,10 +149,11 @@ class PeerLoop:
                     break
                 if not page.complete:
                     fetching = self._start(self._fetch(lane, page.range.size, page.checkpoint.note))
+                opened = await self.offload(self.desk.verify, page)
                 if applying is not None:
                     await applying
                 applying = self._start(self._apply(lane, opened))
-                before = opened
+                before = page
                 taken += len(page.entries)
             if applying is not None:
                 await applying

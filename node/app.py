@@ -11,7 +11,7 @@ import contextlib
 import gc
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from crypto import httpsig
@@ -55,18 +55,23 @@ class Home:
     database: Database
     membership: Membership
     clock: Callable[[], int] = wall_clock
+    opened: dict[str, Signer] = field(default_factory=dict)
+    """Signers by use, once opened: deriving the key of a key file is slow on purpose."""
 
     def signer(self, use: str) -> Signer:
         """The signer for one use: `record`, `log` or `http`."""
+        if use in self.opened:
+            return self.opened[use]
         settings = self.settings
         try:
             secret = (settings.home / KEY_FILE).read_bytes().strip()
         except FileNotFoundError:
             raise SettingsRefused(f"{settings.home / KEY_FILE} is missing: it opens this node's keys") from None
         try:
-            return FileSigner.load(settings.home / "keys" / f"{use}.key", secret)
+            self.opened[use] = FileSigner.load(settings.home / "keys" / f"{use}.key", secret)
         except KeyFileRefused as error:
             raise SettingsRefused(f"the {use} key of this node cannot be opened: {error}") from error
+        return self.opened[use]
 
     def policy(self) -> CompiledPolicy | None:
         """The policy in force, compiled; None where none was activated."""

@@ -11,6 +11,7 @@ eleven digits, three of the airline and eight of the serial, whose last is the r
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from stdnum import ean, imo, iso6346
@@ -23,6 +24,7 @@ _FLIGHT: Final = re.compile(r"[A-Z0-9]{2,3} ?[0-9]{1,4}[A-Z]?")
 _UNLOCODE: Final = re.compile(r"[A-Z]{2} ?[A-Z2-9]{3}")
 
 
+@lru_cache(maxsize=4096)
 def is_container(text: str) -> bool:
     """Check an ISO 6346 number: owner code, category, serial number and check digit.
 

@@ -123,6 +123,18 @@ class Schema:
         """Write one line for lists, never empty, from whatever groups are there. Never raises."""
         return self.summary(groups, self.facts(groups)) or self.kind.capitalize()
 
+    def read(self, groups: Groups, *, handling: Mapping[str, Any]) -> tuple[Attributes, Facets, str]:
+        """`attributes`, `facets` and `title` at once: for what is issued by the thousand."""
+        facts = self.facts(groups)
+        attributes = facts.attributes(
+            kind=self.kind,
+            groups=frozenset(groups),
+            nominal=self.nominal.intersection(groups),
+            minimal=self.minimal.intersection(groups),
+            handling=handling,
+        )
+        return attributes, facts.facets(), self.summary(groups, facts) or self.kind.capitalize()
+
     def indexed(self, groups: Groups) -> tuple[Facets, str]:
         """`facets` and `title` at once, reading the groups only once: for what arrives by the thousand."""
         facts = self.facts(groups)

@@ -115,15 +115,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "grant_out",
-        sa.Column("recipient", sa.String(length=32), nullable=False),
         sa.Column("iss", sa.String(length=32), nullable=False),
         sa.Column("rid", sa.String(length=36), nullable=False),
+        sa.Column("recipient", sa.String(length=32), nullable=False),
         sa.Column("ver", sa.Integer(), nullable=False),
         sa.Column("mask", sa.Text(), nullable=False),
         sa.Column("gc", sa.Integer(), nullable=False),
         sa.Column("gid", sa.String(length=43), nullable=False),
         sa.Column("decision", sa.String(length=43), nullable=False),
-        sa.PrimaryKeyConstraint("recipient", "iss", "rid", name=op.f("pk_grant_out")),
+        sa.PrimaryKeyConstraint("iss", "rid", "recipient", name=op.f("pk_grant_out")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -182,11 +182,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "withheld",
-        sa.Column("recipient", sa.String(length=32), nullable=False),
         sa.Column("iss", sa.String(length=32), nullable=False),
         sa.Column("rid", sa.String(length=36), nullable=False),
+        sa.Column("recipient", sa.String(length=32), nullable=False),
         sa.Column("decision", sa.String(length=43), nullable=False),
-        sa.PrimaryKeyConstraint("recipient", "iss", "rid", name=op.f("pk_withheld")),
+        sa.PrimaryKeyConstraint("iss", "rid", "recipient", name=op.f("pk_withheld")),
         sqlite_with_rowid=False,
     )
     op.create_table(

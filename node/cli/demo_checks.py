@@ -96,7 +96,7 @@ def tampered_page_is_refused(show: Demonstration) -> Check:
             peer=TAMPERED_SENDER, node=TAMPERED_RECIPIENT, database=database, directory=sender.membership.current,
             log_signer=recipient.signer("log"), clock=recipient.clock,
         )  # fmt: skip
-        desk.apply(desk.open("bulk", orjson.dumps(page), None))
+        desk.apply(desk.verify(desk.open("bulk", orjson.dumps(page), None)))
         with database.read() as connection:
             refused = quarantine.listing(connection)
             arrived = count_by_state(connection).get("received", 0)

@@ -18,6 +18,9 @@ DAY: Final = 86_400
 LONGEST_DAYS: Final = 3_650
 node_app: Final = typer.Typer(help="This node's own papers.", no_args_is_help=True, rich_markup_mode=None)
 
+M_ARENA_MAX = -8
+"""The parameter of glibc's `mallopt` for the number of heaps (malloc.h)."""
+
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
@@ -105,6 +108,7 @@ def serve(context: typer.Context) -> None:
     from node.app import build
 
     at = session(context)
+    _one_arena()
     with at.opened() as home:
         host, port = home.settings.listen_address
         listening = _listen(host, port)
@@ -131,6 +135,18 @@ def serve(context: typer.Context) -> None:
         server.run(sockets=[listening])
         if not server.started:
             raise Refusal(f"the server did not start; look at what stands above, and at {home.settings.home}/node.toml")
+
+
+def _one_arena() -> None:
+    """Let all threads share one heap, where the C library allows it.
+
+    Pages come and go in every thread, and a heap for each would keep the memory of the largest page that it ever saw.
+    """
+    import contextlib
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 import structlog
 
 from federation.errors import DirectoryStale, FederationError
@@ -30,6 +29,8 @@ from node.storage import feeds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import httpx
+
     from crypto.signer import Signer
     from federation.directory import Directory
     from federation.feed import Lane
@@ -38,12 +39,14 @@ if TYPE_CHECKING:
 
 HINT_SECONDS: Final = 1.0
 """At most one hint a second and peer (protocol page, section 8)."""
+HINT_RETRY_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 0.5
 """How often feeds are looked at that another process (a release on the command line) has made longer."""
 OFFER_SECONDS: Final = 3_600.0
 NOTICE_SECONDS: Final = 60.0
 REFRESH_ATTEMPTS: Final = 3
 INDEX_SECONDS: Final = 1.0
+INDEX_PAUSE_SECONDS: Final = 0.05
 BUSY_SECONDS: Final = 2.0
 """So long after a page the next one is expected, and the word index waits."""
 INDEX_LAG_SECONDS: Final = 30.0
@@ -76,10 +79,12 @@ class Exchange:
     _applied_at: float = -1e9
     _looked_at: float = -1e9
     _newer: threading.Event = field(default_factory=threading.Event)
+    _hinting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _hinted: dict[str, float] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Keep loops, hints, directory and word index going."""
+        self.verifiers.start()
         await asyncio.gather(self._follow_directory(), self._send_hints(), self._watch_feeds(), self._index())
 
     def wake(self, peer: str) -> None:
@@ -191,24 +196,34 @@ class Exchange:
                 await asyncio.sleep(5.0)
 
     async def _send_hints(self) -> None:
+        """Hints to those whose feeds have grown, each on its own: one that does not answer keeps nobody waiting."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             now = time.monotonic()
-            due = {peer for peer in self._grown if now - self._hinted.get(peer, -HINT_SECONDS) >= HINT_SECONDS}
+            due = {
+                peer
+                for peer in self._grown - self._hinting.keys()
+                if now - self._hinted.get(peer, -HINT_SECONDS) >= HINT_SECONDS
+            }
             self._grown -= due
-            for peer in due:
+            for peer in sorted(due):
                 self._hinted[peer] = now
-            await asyncio.gather(*(self._hint(peer) for peer in sorted(due)))
+                self._hinting[peer] = asyncio.create_task(self._hint(peer))
             if self._grown:
-                self._later()
-
-    def _later(self) -> None:
-        asyncio.get_running_loop().call_later(HINT_SECONDS, self._wake.set)
+                asyncio.get_running_loop().call_later(HINT_SECONDS, self._wake.set)
 
     async def _hint(self, peer: str) -> None:
-        with contextlib.suppress(LinkDown, FederationError, httpx.HTTPError):
+        try:
             await self.link(peer).hint()
+        except LinkDown:
+            # It may be the connection and not the peer: once more, later. What is lost then costs only time.
+            self._grown.add(peer)
+            asyncio.get_running_loop().call_later(HINT_RETRY_SECONDS, self._wake.set)
+        except FederationError as error:
+            log.info("hint refused", peer=peer, problem=str(error.problem))
+        finally:
+            self._hinting.pop(peer, None)
 
     async def _watch_feeds(self) -> None:
         known: dict[tuple[str, str], int] | None = None
@@ -242,7 +257,8 @@ class Exchange:
                 continue
             more = await asyncio.to_thread(indexing.follow, self.database, now=self.clock())
             waited = 0.0
-            await asyncio.sleep(0.0 if more else INDEX_SECONDS)
+            # Between batches others get SQLite's one write lock.
+            await asyncio.sleep(INDEX_PAUSE_SECONDS if more else INDEX_SECONDS)
 
     async def sync(self) -> dict[str, Any]:
         """One round with every peer now, and what came of it (for `tidewaiter sync`)."""
@@ -263,9 +279,9 @@ class Exchange:
 
     async def stop(self) -> None:
         """Cancel all loops."""
-        for task in self._tasks.values():
+        for task in (*self._tasks.values(), *self._hinting.values()):
             task.cancel()
-        for task in self._tasks.values():
+        for task in list(self._tasks.values()):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()

@@ -13,7 +13,7 @@ from node.storage.tables import record
 if TYPE_CHECKING:
     from node.storage.database import Database
 
-BATCH: Final = 500
+BATCH: Final = 250
 
 
 def follow(database: Database, *, now: int) -> bool:

@@ -18,7 +18,7 @@ from federation.envelope import verify_record
 from federation.errors import Malformed
 from federation.feed import FeedId, Lane, parse_leaf
 from federation.grants import Handling, strictest
-from federation.pages import PageEntry, verify_page
+from federation.pages import PageEntry, VerifiedPage, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
@@ -56,11 +56,11 @@ class PeerDesk:
             row = feeds.in_feed(connection, self.peer, lane)
         return Position(0, 0, None) if row is None else Position(row.size, row.epoch, row.note, row.receipt)
 
-    def open(self, lane: Lane, data: bytes, after: inbox.OpenedPage | None) -> inbox.OpenedPage:
-        """Check that the page continues the peer's lane, and verify its bodies. Needs no lock."""
+    def open(self, lane: Lane, data: bytes, after: VerifiedPage | None) -> VerifiedPage:
+        """Check that the page continues the peer's lane."""
         directory, now = self.directory(), self.clock()
         if after is not None:
-            start, feed = after.page.range, after.page.feed
+            start, feed = after.range, after.feed
         else:
             with self.database.read() as connection:
                 row = feeds.in_feed(connection, self.peer, lane)
@@ -70,7 +70,11 @@ class PeerDesk:
         page = verify_page(data, directory=directory, recipient=self.node, start=start, now=now, feed=feed)
         if self.noticed is not None:
             self.noticed(page.directory_version)
-        return self.verifiers.open(page, directory=directory, now=now)
+        return page
+
+    def verify(self, page: VerifiedPage) -> inbox.OpenedPage:
+        """Verify the page's bodies, beside this process where it is worth it. Needs no lock."""
+        return self.verifiers.open(page, directory=self.directory(), now=self.clock())
 
     def apply(self, opened: inbox.OpenedPage) -> Applied:
         """Judge and store a page; durable once it returns. Raises `Malformed` if the page does not fit the position."""

@@ -20,10 +20,10 @@ from sqlalchemy import Connection, Row, select
 
 from crypto import b64
 from federation.envelope import IssuedRecord, VerifiedRecord, issue_record
-from federation.feed import Lane, Leaf, lane_for, leaf_text, mask_text
+from federation.feed import Leaf, lane_for, leaf_text, mask_text
 from federation.grants import Handling
 from federation.policy import CompiledPolicy, Decision, decide_all
-from federation.records import Schema, get_schema
+from federation.records import get_schema
 from node.services import bodies
 from node.storage import audit, drafts, feeds, records
 from node.storage.database import Database, insert_rows
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from crypto.signer import Signer
     from federation.attributes import Attributes
     from federation.directory import Directory
+    from federation.records import Facets
 
-BATCH: Final = 100
+BATCH: Final = 250
 """Drafts in one transaction: long enough to be fast, short enough that officers do not wait for the lock."""
 GID_BYTES: Final = 16
 Version = IssuedRecord | VerifiedRecord
@@ -108,7 +109,7 @@ class Publisher:
             else:
                 signed.append(item)
         self._supersede(connection, [before[item.issued.rid] for item in signed if item.issued.rid in before])
-        row_ids = records.keep(connection, [item.version(self.handling) for item in signed], now=now)
+        row_ids = records.keep(connection, [item.version(json.dumps(self.handling)) for item in signed], now=now)
         offer = _Offer(self, connection, by=by, now=now, second=second is not None)
         for row_id, item in zip(row_ids, signed, strict=True):
             offer.add(item.issued, item.attributes, row_id)
@@ -141,7 +142,8 @@ class Publisher:
             kind=row.kind, sch=schema.id, handling=self.handling, groups=groups, signer=self.signer, now=now,
             token=self.token,
         )  # fmt: skip
-        return _Signed(row.id, schema, groups, issued, schema.attributes(groups, handling=self.handling))
+        attributes, facets, title = schema.read(groups, handling=self.handling)
+        return _Signed(row.id, issued, attributes, facets, title)
 
     @staticmethod
     def _supersede(connection: Connection, old: Sequence[Row[Any]]) -> None:
@@ -180,21 +182,32 @@ class Publisher:
 @dataclass(frozen=True, slots=True)
 class _Signed:
     draft: int
-    schema: Schema
-    groups: Mapping[str, Any]
     issued: IssuedRecord
     attributes: Attributes
+    facets: Facets
+    title: str
 
-    def version(self, handling: Mapping[str, Any]) -> records.NewVersion:
+    def version(self, handling: str) -> records.NewVersion:
         issued = self.issued
-        facets, title = self.schema.indexed(self.groups)
         return records.NewVersion(
             iss=issued.iss, rid=issued.rid, ver=issued.ver, kind=issued.kind, sch=issued.sch, jh=issued.jh,
             jwt=issued.jwt, disclosures=bodies.in_bit_order(issued.disclosures, issued.index),
             mask=bodies.mask_of(issued.disclosures, issued.index), width=issued.width, iat=issued.iat,
-            prev=issued.prev, handling=json.dumps(handling), title=title, state="released",
-            pending=False, gc=0, facets=facets,
+            prev=issued.prev, handling=handling, title=self.title, state="released",
+            pending=False, gc=0, facets=self.facets,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What an outcome means for one record: the mask, the grant without its id, and the texts of the log."""
+
+    mask: int
+    grant: Mapping[str, Any]
+    groups: str
+    legal: str | None
+    purposes: str | None
+    decided: str
 
 
 class _Offer:
@@ -227,6 +240,7 @@ class _Offer:
         self._withheld: list[tuple[str, str, str, str]] = []
         self._decisions: dict[str, str] = {}
         self._log: list[audit.Disclosure] = []
+        self._outcome: tuple[object, _Terms] | None = None
         self.entries = 0
         self.withheld = 0
         self.recipients: set[str] = set()
@@ -273,45 +287,60 @@ class _Offer:
         return {recipient: row for (recipient, _), row in found.items()}
 
     def _put(self, issued: Version, decision: Decision, row_id: int, previous: Row[Any] | None) -> None:
-        mask = bodies.mask_of(decision.groups, issued.index)
-        gid = b64.encode(self._publisher.token(GID_BYTES))
-        grant = _grant(decision, gid)
-        self._append("put", issued, decision, mask=mask, gid=gid, grant=grant, row_id=row_id, previous=previous)
+        self._append("put", issued, decision, row_id=row_id, previous=previous)
 
     def _less(self, issued: Version, decision: Decision, previous: Row[Any]) -> None:
-        gid = b64.encode(self._publisher.token(GID_BYTES))
-        self._append("less", issued, decision, mask=0, gid=gid, grant=None, row_id=None, previous=previous)
+        self._append("less", issued, decision, row_id=None, previous=previous)
 
     def _append(
-        self, op: str, issued: Version, decision: Decision, *, mask: int, gid: str,
-        grant: dict[str, Any] | None, row_id: int | None, previous: Row[Any] | None,
-    ) -> None:  # fmt: skip
-        lane: Lane = lane_for(op=op, kind=issued.kind)
-        key = (decision.recipient, lane)
+        self, op: str, issued: Version, decision: Decision, *, row_id: int | None, previous: Row[Any] | None
+    ) -> None:
+        terms = self._terms(issued, decision)
+        gid = b64.encode(self._publisher.token(GID_BYTES))
+        key = (decision.recipient, lane_for(op=op, kind=issued.kind))
         feed, n = self._feeds[key], self._sizes[key]
         counter = 1 if previous is None else previous.gc + 1
         leaf = Leaf(
-            n=n, t=self._now, op=op, iss=issued.iss, rid=issued.rid, ver=issued.ver, jh=issued.jh, gm=mask,
-            gc=counter, grant=grant,
+            n=n, t=self._now, op=op, iss=issued.iss, rid=issued.rid, ver=issued.ver, jh=issued.jh,
+            gm=terms.mask if op == "put" else 0, gc=counter, grant={"gid": gid, **terms.grant} if op == "put" else None,
         )  # fmt: skip
-        hexmask = mask_text(mask, issued.width)
+        hexmask = mask_text(leaf.gm, issued.width)
         self._entries.append(feeds.NewEntry(feed, leaf_text(leaf, width=issued.width), row_id, hexmask))
         self._sizes[key] = n + 1
-        decided = self._decision(decision)
         if previous is not None:
             feeds.forget_grant(self._connection, decision.recipient, issued.iss, issued.rid)
-        self._grants.append((decision.recipient, issued.iss, issued.rid, issued.ver, hexmask, counter, gid, decided))
+        self._grants.append(
+            (decision.recipient, issued.iss, issued.rid, issued.ver, hexmask, counter, gid, terms.decided)
+        )
         self._log.append(
             audit.Disclosure(
                 at=self._now, action="feed", actor=self._by, recipient=decision.recipient, iss=issued.iss,
-                rid=issued.rid, ver=issued.ver, groups=",".join(sorted(decision.groups)),
-                legal=",".join(decision.obligations.legal) if decision.obligations else None,
-                purpose=_purposes(decision), policy_version=decision.policy_version, decision=decided,
-                feed=feed.id, n=n, detail=op,
+                rid=issued.rid, ver=issued.ver, groups=terms.groups, legal=terms.legal, purpose=terms.purposes,
+                policy_version=decision.policy_version, decision=terms.decided, feed=feed.id, n=n, detail=op,
             )
         )  # fmt: skip
         self.entries += 1
         self.recipients.add(decision.recipient)
+
+    def _terms(self, issued: Version, decision: Decision) -> _Terms:
+        """What follows from an outcome is the same for all recipients who share it (one evaluation, one mask)."""
+        known = self._outcome
+        if known is None or known[0] is not decision.outcome:
+            known = self._outcome = (decision.outcome, self._work_out(issued, decision))
+        return known[1]
+
+    def _work_out(self, issued: Version, decision: Decision) -> _Terms:
+        obligations = decision.obligations
+        purposes = None if obligations is None else obligations.purposes
+        return _Terms(
+            mask=bodies.mask_of(decision.groups, issued.index),
+            # Rule names, reasons and the policy's text stay at home: only the obligations travel.
+            grant={} if obligations is None else obligations.grant(),
+            groups=",".join(sorted(decision.groups)),
+            legal=None if obligations is None else ",".join(obligations.legal),
+            purposes=None if purposes is None else ",".join(sorted(purposes)),
+            decided=self._decision(decision),
+        )
 
     def _decision(self, decision: Decision) -> str:
         """The stored decision's hash; equal outcomes are written once."""
@@ -330,18 +359,3 @@ class _Offer:
         audit.log(connection, self._log)
         insert_rows(connection, withheld, ("recipient", "iss", "rid", "decision"), self._withheld)
         self.withheld = len(self._withheld)
-
-
-def _grant(decision: Decision, gid: str) -> dict[str, Any]:
-    """The obligations as they travel. Rule names, reasons and the policy's text stay at home."""
-    obligations = decision.obligations
-    grant: dict[str, Any] = {"gid": gid}
-    if obligations is not None:
-        grant |= obligations.grant()
-    return grant
-
-
-def _purposes(decision: Decision) -> str | None:
-    if decision.obligations is None or decision.obligations.purposes is None:
-        return None
-    return ",".join(sorted(decision.obligations.purposes))

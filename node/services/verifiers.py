@@ -16,7 +16,7 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -56,6 +56,11 @@ class Verifiers:
             self.stop()
             return inbox.verify_bodies(page, directory=directory, now=now)
         return inbox.OpenedPage(page, {text: _verdict(each) for text, each in found.items()})
+
+    def start(self) -> None:
+        """Start a worker now, so that the first large page does not wait for it."""
+        if self.workers:
+            self._running().submit(os.getpid)
 
     def _running(self) -> ProcessPoolExecutor:
         with self._lock:
@@ -109,6 +114,8 @@ def _verify(
         by_use=MappingProxyType({}),
     )
     found = inbox.verify_texts(texts, directory=directory, now=now)
+    # What a record is found by was read from its groups already, and storing it needs them no more: they stay here.
     return {
-        text: (each.problem, each.detail) if isinstance(each, FederationError) else each for text, each in found.items()
+        text: (each.problem, each.detail) if isinstance(each, FederationError) else replace(each, groups={})
+        for text, each in found.items()
     }

@@ -144,9 +144,9 @@ range_out = Table(
 grant_out = Table(
     "grant_out",
     metadata,
-    Column("recipient", String(32), primary_key=True),
     Column("iss", String(32), primary_key=True),
     Column("rid", String(36), primary_key=True),
+    Column("recipient", String(32), primary_key=True),
     Column("ver", Integer, nullable=False),
     Column("mask", Text, nullable=False),
     Column("gc", Integer, nullable=False),
@@ -283,9 +283,9 @@ follower = Table(
 withheld = Table(
     "withheld",
     metadata,
-    Column("recipient", String(32), primary_key=True),
     Column("iss", String(32), primary_key=True),
     Column("rid", String(36), primary_key=True),
+    Column("recipient", String(32), primary_key=True),
     Column("decision", String(43), nullable=False),
     sqlite_with_rowid=False,
 )

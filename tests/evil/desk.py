@@ -25,7 +25,7 @@ class Victim:
 
     def take(self, data: bytes, lane: str = "bulk") -> Any:
         """Open and apply a page; returns what came of it."""
-        return self.desk.apply(self.desk.open(lane, data, None))
+        return self.desk.apply(self.desk.verify(self.desk.open(lane, data, None)))
 
     def pull(self, feed: Any, limit: int = 100) -> Any:
         """Take all that the feed has beyond the stored position."""

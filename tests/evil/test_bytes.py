@@ -54,7 +54,7 @@ def test_a_page_with_a_byte_altered_anywhere_is_refused_or_its_body_is_put_aside
     verdicts = set()
     for at in range(0, len(page), 5):
         try:
-            opened = victim.desk.open("bulk", altered(page, at, 1), None)
+            opened = victim.desk.verify(victim.desk.open("bulk", altered(page, at, 1), None))
         except FederationError as error:
             verdicts.add(str(error.problem))
             continue
@@ -176,7 +176,7 @@ def test_a_page_that_was_taken_in_is_refused_the_second_time_and_changes_nothing
     feed = EvilPeer(fed, "ZA").feed("TZ")
     feed.put(feed.peer.record())
     victim = Victim(fed, database)
-    opened = victim.desk.open("bulk", feed.page(), None)
+    opened = victim.desk.verify(victim.desk.open("bulk", feed.page(), None))
     victim.desk.apply(opened)
     before = victim.rows(record), victim.rows(feed_in), victim.rows(entry_in)
     for again in (lambda: victim.desk.apply(opened), lambda: victim.take(feed.page())):

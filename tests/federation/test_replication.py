@@ -41,13 +41,15 @@ class Memory:
 
     def open(self, lane, data, after):
         start, end, head = map(int, data.split())
-        held = after.page.range.size if after is not None else self.sizes[lane]
+        held = after.range.size if after is not None else self.sizes[lane]
         if start != held:
             raise Malformed("not where this node stands")
-        page = SimpleNamespace(
+        return SimpleNamespace(
             entries=[None] * (end - start), range=SimpleNamespace(size=end), complete=end >= head, start=start, lane=lane,  # noqa: E501 - a row of a table
             checkpoint=SimpleNamespace(note="note"),
         )  # fmt: skip
+
+    def verify(self, page):
         return SimpleNamespace(page=page)
 
     def apply(self, opened):

@@ -182,7 +182,7 @@ def test_a_correction_that_somebody_may_not_have_takes_back_what_it_had_even_bef
 async def _one_page(world, me, peer):
     loop = world.loop(me, peer)
     data = await loop.link.fetch(lane="bulk", start=0, limit=1, note=None)
-    loop.desk.apply(loop.desk.open("bulk", data, None))
+    loop.desk.apply(loop.desk.verify(loop.desk.open("bulk", data, None)))
 
 
 def test_clocks_far_apart_cost_time_and_nothing_else(tmp_path, make_sqlite):

@@ -134,6 +134,9 @@ class RecordingDesk:
     def open(self, lane: Any, data: bytes, after: Any) -> Any:
         return self._inner.open(lane, data, after)
 
+    def verify(self, page: Any) -> Any:
+        return self._inner.verify(page)
+
     def apply(self, opened: Any) -> Any:
         applied = self._inner.apply(opened)
         self._node.opened.append((self._inner.peer, opened))
