@@ -192,7 +192,7 @@ def _accept(opened: sdjwt.Opened, *, listed: ListedKey, directory: Directory, no
     if iat > now + MAX_CLOCK_SKEW:
         raise Refused(ProblemType.CLOCK_SKEW, "the record was issued in the future")
     try:
-        directory.key(listed.public.kid, use="record", at=iat, node=listed.node)
+        listed.check(at=iat)
     except crypto_errors.CryptoError as error:
         raise Refused.because(error) from error
     # Step 8: the schema.

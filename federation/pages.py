@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
 MAX_ENTRIES: Final = 500
+PAGE_DEPTH: Final = 3
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _MEMBERS: Final = frozenset({"feed", "from", "to", "entries", "checkpoint", "head", "dir"})
@@ -176,13 +177,14 @@ def _parse(data: bytes) -> dict[str, Any]:
     if len(data) > MAX_PAGE_BYTES:
         raise TooLarge(f"a page has at most {MAX_PAGE_BYTES} bytes")
     try:
-        page: Any = strictjson.parse_profile(data, max_bytes=MAX_PAGE_BYTES, max_depth=4)
+        # Not the record profile: the type of every member is looked at below, so nothing is null or a fraction.
+        page: Any = strictjson.parse(data, max_depth=PAGE_DEPTH)
     except CryptoError as error:
         raise Malformed(f"the page is not strict JSON: {error}") from error
     if not isinstance(page, dict) or page.keys() != _MEMBERS:
         raise Malformed("the page has not exactly the members feed, from, to, entries, checkpoint, head, dir")
     numbers = (page["from"], page["to"], page["dir"])
-    if any(type(number) is not int or number < 0 for number in numbers):
+    if any(type(number) is not int or not 0 <= number <= merkle.MAX_SIZE for number in numbers):
         raise Malformed("from, to and dir of a page are numbers")
     if not isinstance(page["checkpoint"], str) or not isinstance(page["head"], str):
         raise Malformed("checkpoint and head of a page are signed notes")

@@ -24,7 +24,6 @@ from federation.pages import MAX_ENTRIES
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-    from federation.inbox import OpenedPage
     from federation.pages import VerifiedPage
     from federation.ports import Desk, Link
 
@@ -75,6 +74,31 @@ class LaneState:
     """Bytes a second that the link carried."""
     entry_bytes: float = 3_500.0
     last_success: float | None = None
+
+
+class _Courier:
+    """Hands receipts over beside the storing of pages; of those that wait, only the newest goes: it covers the rest."""
+
+    def __init__(self, deliver: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        self._deliver = deliver
+        self._newest: str | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def hand(self, token: str) -> None:
+        """Take a receipt, and go unless under way already."""
+        self._newest = token
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._go())
+
+    async def _go(self) -> None:
+        while self._newest is not None:
+            token, self._newest = self._newest, None
+            await self._deliver(token)
+
+    async def done(self) -> None:
+        """Wait until everything that was handed in has gone."""
+        if self._task is not None:
+            await self._task
 
 
 @dataclass(slots=True)
@@ -133,8 +157,10 @@ class PeerLoop:
         state = self.lanes[lane]
         position = await self.offload(self.desk.position, lane)
         fetching: asyncio.Task[bytes] | None = self._start(self._fetch(lane, position.size, position.note))
-        applying: asyncio.Task[None] | None = None
+        courier = _Courier(lambda token: self._deliver(state, token))
         before: VerifiedPage | None = None
+        older: asyncio.Task[None] | None = None
+        newer: asyncio.Task[None] | None = None
         taken = 0
         try:
             while fetching is not None:
@@ -145,46 +171,58 @@ class PeerLoop:
                 if not page.entries:
                     if before is None and not state.confirmed and position.receipt is not None:
                         # Nothing new will bring the next receipt, and the last one did not arrive, or who knows.
-                        await self._deliver(state, position.receipt)
+                        courier.hand(position.receipt)
                     break
                 if not page.complete:
                     fetching = self._start(self._fetch(lane, page.range.size, page.checkpoint.note))
-                opened = await self.offload(self.desk.verify, page)
-                if applying is not None:
-                    await applying
-                applying = self._start(self._apply(lane, opened))
+                if older is not None:  # two pages at most are between the road and the store
+                    await older
+                older, newer = newer, self._start(self._take_in(lane, page, newer, courier))
                 before = page
                 taken += len(page.entries)
-            if applying is not None:
-                await applying
+            for stage in (older, newer):
+                if stage is not None:
+                    await stage
+            await courier.done()
         finally:
-            await self._settle(fetching, applying)
+            await self._settle(fetching, older, newer, courier)
         return taken
 
-    async def _apply(self, lane: Lane, opened: OpenedPage) -> None:
-        """Store a page and hand its receipt over."""
+    async def _take_in(
+        self, lane: Lane, page: VerifiedPage, previous: asyncio.Task[None] | None, courier: _Courier
+    ) -> None:
+        """Verify a page beside the storing of the one before it; then store it, in its turn."""
         state = self.lanes[lane]
+        opened = await self.offload(self.desk.verify, page)
+        if previous is not None:
+            await previous
         applied = await self.offload(self.desk.apply, opened)
-        state.pulled += len(opened.page.entries)
+        state.pulled += len(page.entries)
         state.quarantined += applied.quarantined
         if self.on_applied is not None:
             self.on_applied(lane, applied.stored, applied.quarantined)
-        await self._deliver(state, applied.receipt)
+        courier.hand(applied.receipt)
 
     @staticmethod
     def _start(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         return asyncio.ensure_future(work)
 
     @staticmethod
-    async def _settle(fetching: asyncio.Task[bytes] | None, applying: asyncio.Task[None] | None) -> None:
+    async def _settle(
+        fetching: asyncio.Task[bytes] | None,
+        older: asyncio.Task[None] | None,
+        newer: asyncio.Task[None] | None,
+        courier: _Courier,
+    ) -> None:
         """On the way out: what travels is dropped, what is being stored is waited for."""
         if fetching is not None:
             fetching.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await fetching
-        if applying is not None and not applying.done():
-            with contextlib.suppress(Exception):
-                await applying
+        for task in (fetching, older, newer):
+            if task is not None:
+                with contextlib.suppress(asyncio.CancelledError, Exception):
+                    await task
+        with contextlib.suppress(Exception):
+            await courier.done()
 
     async def _fetch(self, lane: Lane, start: int, note: str | None) -> bytes:
         state = self.lanes[lane]

@@ -172,6 +172,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("iss", "rid", "ver", name=op.f("uq_record_iss_rid_ver")),
     )
     op.create_table(
+        "shared",
+        sa.Column("record", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("record", name=op.f("pk_shared")),
+    )
+    op.create_table(
         "tombstone",
         sa.Column("iss", sa.String(length=32), nullable=False),
         sa.Column("rid", sa.String(length=36), nullable=False),
@@ -261,6 +266,7 @@ def downgrade() -> None:
     op.drop_table("entry_in")
     op.drop_table("withheld")
     op.drop_table("tombstone")
+    op.drop_table("shared")
     op.drop_table("record")
     op.drop_table("policy")
     with op.batch_alter_table("nonce", schema=None) as batch_op:

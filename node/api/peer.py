@@ -44,6 +44,8 @@ from node.storage.database import Database
 
 MAX_BODY: Final = MAX_RECEIPT_BYTES
 MAX_NOTE: Final = 4_096
+FEW: Final = 50
+"""A request for no more than this may be a look whether there is anything; for more, somebody is catching up."""
 
 log: Final = structlog.get_logger("tidewaiter.peer")
 
@@ -80,6 +82,8 @@ def router(face: PeerFace) -> APIRouter:
             start = _number(request, "from", 0, 0)
             limit = _number(request, "limit", MAX_ENTRIES, 1)
             note = _note(request)
+            if note is not None and limit > FEW:
+                face.exchange.busy()
             return await asyncio.to_thread(
                 _page, face, peer, chosen, start=start, limit=limit, note=note
             ), "application/json"

@@ -48,7 +48,7 @@ REFRESH_ATTEMPTS: Final = 3
 INDEX_SECONDS: Final = 1.0
 INDEX_PAUSE_SECONDS: Final = 0.05
 BUSY_SECONDS: Final = 2.0
-"""So long after a page the next one is expected, and the word index waits."""
+"""So long after a page, in or out, the next one is expected, and the word index waits."""
 INDEX_LAG_SECONDS: Final = 30.0
 """And so long it waits at most between two batches."""
 
@@ -76,7 +76,7 @@ class Exchange:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     offer_again: Callable[[], Iterable[str]] | None = None
     """Offers what is live to members that never had it; blocks; returns whose feeds have grown."""
-    _applied_at: float = -1e9
+    _busy_at: float = -1e9
     _looked_at: float = -1e9
     _newer: threading.Event = field(default_factory=threading.Event)
     _hinting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -97,6 +97,10 @@ class Exchange:
         """The feeds to these peers have grown: tell them. Call from the event loop."""
         self._grown.update(recipients)
         self._wake.set()
+
+    def busy(self) -> None:
+        """Pages are going out: what can wait (the word index) waits."""
+        self._busy_at = time.monotonic()
 
     def link(self, peer: str) -> PeerLink:
         """The signed road to a peer."""
@@ -120,7 +124,7 @@ class Exchange:
         )  # fmt: skip
 
     def _applied(self, peer: str, lane: Lane, stored: int, quarantined: int) -> None:
-        self._applied_at = time.monotonic()
+        self._busy_at = time.monotonic()
         log.info("page applied", peer=peer, lane=lane, stored=stored, quarantined=quarantined)
 
     async def _follow_directory(self) -> None:
@@ -247,10 +251,10 @@ class Exchange:
         return sizes, {(row.recipient, row.lane): row.receipt_size for row in rows}
 
     async def _index(self) -> None:
-        """Keep the word index up: at once when it is quiet; while pages pour in, only now and then."""
+        """Keep the word index up: at once when it is quiet; while pages come or go, only now and then."""
         waited = 0.0
         while True:
-            busy = time.monotonic() - self._applied_at < BUSY_SECONDS
+            busy = time.monotonic() - self._busy_at < BUSY_SECONDS
             if busy and waited < INDEX_LAG_SECONDS:
                 await asyncio.sleep(INDEX_SECONDS)
                 waited += INDEX_SECONDS

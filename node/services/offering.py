@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from node.storage import feeds, followers
 
 if TYPE_CHECKING:
+    from federation.policy import Rule
     from node.services.publishing import Publisher
     from node.storage.database import Database
 
@@ -29,10 +30,20 @@ def due(database: Database, publisher: Publisher, *, now: int) -> bool:
         known = {row.recipient for row in feeds.out_feeds(connection)}
         last = followers.position(connection, NAME)
     active = {each.id for each in publisher.directory.members.values() if each.status == "active"}
-    if active - known - {publisher.node} or now - last >= DAY:
+    if active - known - {publisher.node}:
+        return True
+    if last == 0:  # never looked at, and everybody has a feed: all was offered when it was released
+        with database.write() as connection:
+            followers.advance(connection, NAME, now, now=now)
+        return False
+    if now - last >= DAY and any(_counts_days(rule) for rule in policy.policy.rules):
         return True
     change = policy.next_change(after=last)
     return change is not None and change <= now
+
+
+def _counts_days(rule: Rule) -> bool:
+    return rule.embargo_days is not None or rule.when.age_at_most_days is not None
 
 
 def offer_again(database: Database, publisher: Publisher, *, now: int) -> set[str]:

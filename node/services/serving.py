@@ -21,7 +21,7 @@ from federation.feed import FeedId, Lane, key_name
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
 from node.services import bodies
 from node.storage import feeds
-from node.storage.tables import entry_out, feed_out, record
+from node.storage.tables import entry_out, feed_out, shared
 
 if TYPE_CHECKING:
     from crypto.signer import Signer
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROOM: Final = MAX_PAGE_BYTES - 65_536
 """Bytes for entries: what is left of a page for its frame and its two notes."""
 ENTRY_FRAME: Final = 32
-SHOWN_STATES: Final = frozenset({"released", "shared"})
+SHOWN_STATES: Final = frozenset({"released"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,10 +147,16 @@ def accept_receipt(connection: Connection, receipt: Receipt) -> bool:
         .where(feed_out.c.id == row.id)
         .values(receipt_size=receipt.size, receipt_at=receipt.iat, receipt=receipt.token)
     )
-    covered = select(entry_out.c.record).where(
-        entry_out.c.feed == row.id, entry_out.c.n >= row.receipt_size, entry_out.c.n < receipt.size
+    covered = (
+        select(entry_out.c.record)
+        .distinct()
+        .where(
+            entry_out.c.feed == row.id,
+            entry_out.c.n >= row.receipt_size,
+            entry_out.c.n < receipt.size,
+            entry_out.c.record.is_not(None),
+            entry_out.c.record.not_in(select(shared.c.record)),
+        )
     )
-    connection.execute(
-        update(record).where(record.c.id.in_(covered), record.c.state == "released").values(state="shared")
-    )
+    connection.execute(shared.insert().from_select(["record"], covered))
     return True

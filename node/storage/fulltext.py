@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, bindparam, text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
 NAME: Final = "fulltext"
 MAX_WORDS: Final = 20_000
@@ -28,21 +28,26 @@ def normalise(value: str) -> str:
     >>> normalise("Chaussures d'ÉTÉ")
     'chaussures d ete'
     """
+    if value.isascii():  # most text is, and has no marks to look for
+        return " ".join(_WORD.findall(value.lower()))
     folded = unicodedata.normalize("NFKD", value).casefold()
     bare = "".join(char for char in folded if not unicodedata.combining(char))
     return " ".join(_WORD.findall(bare))
 
 
-def words_in(value: Any) -> Iterable[str]:
+def words_in(value: Any) -> list[str]:
     """Every text in a JSON value: what a record's granted groups say."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from words_in(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from words_in(item)
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            found.append(item)
+        elif isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return found
 
 
 def put(connection: Connection, rows: Sequence[tuple[int, str]]) -> None:

@@ -9,21 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, func, literal, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, exists, func, literal, select, update
 from sqlalchemy import delete as sql_delete
 
 from federation.ports import Held, HeldVersion
 from node.storage import fulltext
 from node.storage.database import allocate, insert_rows
-from node.storage.tables import facet, record, tombstone
+from node.storage.tables import facet, record, shared, tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from federation.records import Facets
 
-LIVE: Final = ("released", "shared", "received")
-"""States of versions whose content is in use."""
+LIVE: Final = ("released", "received")
+"""States of versions whose content is in use, as stored."""
+_CONFIRMED: Final = exists(select(shared.c.record).where(shared.c.record == record.c.id))
+_STATE: Final = case((and_(record.c.state == "released", _CONFIRMED), "shared"), else_=record.c.state).label("state")
+"""What is shown: an own version is released, and shared once a peer has confirmed it."""
 
 _COLUMNS: Final = (
     "id", "iss", "rid", "ver", "kind", "sch", "jh", "jwt", "disclosures", "mask", "width", "iat", "prev", "handling",
@@ -62,7 +65,8 @@ class NewVersion:
 
 def visible() -> Select[Any]:
     """The versions that officers may be shown. Every reading query starts here."""
-    return select(record).where(record.c.state.in_(LIVE))
+    others = [column for column in record.c if column.name != "state"]
+    return select(*others, _STATE).where(record.c.state.in_(LIVE))
 
 
 def keep(connection: Connection, versions: Sequence[NewVersion], *, now: int) -> list[int]:
@@ -276,5 +280,5 @@ def search(
 
 def count_by_state(connection: Connection) -> dict[str, int]:
     """How many versions are in each state."""
-    rows = connection.execute(select(record.c.state, func.count()).group_by(record.c.state))
+    rows = connection.execute(select(_STATE, func.count()).group_by(_STATE))
     return {row[0]: row[1] for row in rows}

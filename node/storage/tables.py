@@ -83,7 +83,7 @@ record = Table(
     Column("handling", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("day", String(10)),
-    Column("state", String(16), nullable=False),  # released | shared | received | superseded | withdrawn
+    Column("state", String(16), nullable=False),  # released | received | superseded | withdrawn
     Column("pending", Boolean, nullable=False, default=False),
     Column("gc", BigInteger, nullable=False, default=0),
     Column("accepted_at", BigInteger, nullable=False),
@@ -91,6 +91,14 @@ record = Table(
 )
 """Record versions, own and received. `disclosures` holds exactly those that are held, joined by `~`. When content is
 erased, `jwt`, `disclosures` and `title` become empty and (iss, rid, ver, jh) stay."""
+
+shared = Table(
+    "shared",
+    metadata,
+    Column("record", ROWID, primary_key=True),
+)
+"""Own versions that some peer has confirmed by receipt. Beside `record`, whose rows are large: a receipt covers
+hundreds of them, and to change a column is to write the whole row again."""
 
 facet = Table(
     "facet",

@@ -545,7 +545,7 @@ class World:
         face = peer_face.PeerFace(
             node=node.id, authority=address(node.id).removeprefix("http://"), database=node.database,
             membership=membership, nonces=Nonces(node.database), http_signer=self.fed.signer(node.id, "http"),
-            log_signer=self.fed.signer(node.id, "log"), exchange=SimpleNamespace(wake=lambda _peer: None),
+            log_signer=self.fed.signer(node.id, "log"), exchange=SimpleNamespace(wake=lambda _peer: None, busy=lambda: None),
             clock=self.clock(node.id),
         )  # fmt: skip
         app.include_router(peer_face.router(face))
