@@ -49,6 +49,16 @@ _CLAIMS: Final = frozenset(
     {"fed", "iss", "rid", "ver", "prev", "iat", "kind", "sch", "crit", "h", "tomb", "_sd_alg", "_sd"}
 )
 _UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_FORMS: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "rid": lambda value: isinstance(value, str) and _UUID4.fullmatch(value) is not None,
+    "ver": lambda value: type(value) is int and value >= 1,
+    "kind": lambda value: isinstance(value, str),
+    "sch": lambda value: isinstance(value, str),
+    "h": lambda value: isinstance(value, dict),
+    "_sd": lambda value: isinstance(value, list),
+    "_sd_alg": lambda value: value == "sha-256",
+}
+"""The always-visible claims that every record has, and their forms."""
 _HASH: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -196,8 +206,7 @@ def _accept(opened: sdjwt.Opened, *, listed: ListedKey, directory: Directory, no
     except crypto_errors.CryptoError as error:
         raise Refused.because(error) from error
     # Step 8: the schema.
-    unknown = claims.keys() - _CLAIMS
-    if unknown:
+    if not claims.keys() <= _CLAIMS:
         raise RecordInvalid("the record has claims outside the profile")
     _check_claims(claims)
     try:
@@ -223,17 +232,8 @@ def _check_claims(claims: Mapping[str, Any]) -> None:
         raise RecordInvalid("crit is not a list of claim names")
     if crit:
         raise UnknownCritical("the record demands claims that this reader does not know")
-    faults = {
-        "rid": not (isinstance(claims.get("rid"), str) and _UUID4.fullmatch(claims["rid"])),
-        "ver": type(claims.get("ver")) is not int or claims["ver"] < 1,
-        "kind": not isinstance(claims.get("kind"), str),
-        "sch": not isinstance(claims.get("sch"), str),
-        "h": not isinstance(claims.get("h"), dict),
-        "_sd": not isinstance(claims.get("_sd"), list),
-        "_sd_alg": claims.get("_sd_alg") != "sha-256",
-    }
-    for name, wrong in faults.items():
-        if wrong:
+    for name, holds in _FORMS.items():
+        if name not in claims or not holds(claims[name]):
             raise RecordInvalid(f"the claim {name!r} is missing or has another form")
     prev = claims.get("prev")
     if claims["ver"] == 1:

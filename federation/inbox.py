@@ -23,11 +23,12 @@ Trust: until step 5 the body is hostile; the leaf is its sender's word all along
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+import orjson
 
 from federation.envelope import VerifiedRecord, verify_record
 from federation.errors import (
@@ -308,7 +309,7 @@ def _parse_handling(leaf: Leaf) -> Handling:
     if leaf.grant is None:
         raise Malformed("the entry tells no handling obligations")
     try:
-        return Handling.from_json(leaf.grant)
+        return _read(orjson.dumps({name: value for name, value in leaf.grant.items() if name != "gid"}))
     except HandlingRefused as error:
         raise Malformed(f"the entry's handling obligations: {error}") from error
 
@@ -316,16 +317,19 @@ def _parse_handling(leaf: Leaf) -> Handling:
 def _handling(record: VerifiedRecord, leaf: Leaf) -> Handling:
     """What binds this node: the strictest of the record's own floor and of the grant (protocol page, section 4)."""
     try:
-        floor = _floor(json.dumps(record.handling))
+        floor = _read(orjson.dumps(record.handling))
     except HandlingRefused as error:
         raise RecordInvalid(f"the record's handling floor: {error}") from error
-    return strictest(floor, _parse_handling(leaf))
+    return _join(floor, _parse_handling(leaf))
 
 
 @lru_cache(maxsize=256)
-def _floor(text: str) -> Handling:
-    """An administration puts the same floor on nearly all of its records."""
-    return Handling.from_json(json.loads(text))
+def _read(text: bytes) -> Handling:
+    """An administration puts the same floor, and a policy the same grant, on nearly all of its records."""
+    return Handling.from_json(orjson.loads(text))
+
+
+_join: Final = lru_cache(maxsize=256)(strictest)
 
 
 def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:

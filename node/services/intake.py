@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, assert_never
 
 from crypto import merkle
@@ -189,6 +190,7 @@ def _version(effect: inbox.Store) -> records.NewVersion:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def _text(handling: Handling) -> str:
     return json.dumps(handling.to_json())
 

@@ -40,7 +40,7 @@ WORTH_IT: Final = 64
 
 REFUSAL: Final = 2
 """Members of an answer that is a refusal: the problem's word and its sentence."""
-SHARE: Final = 3
+SHARE: Final = 6
 """How many bodies a worker verifies for one that is verified here: this process has the storing to do as well."""
 
 

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 BUSY_MILLISECONDS: Final = 30_000
 """How long a SQLite writer waits for another one before it gives up."""
 POOL_SIZE: Final = 8
+CHECKPOINT_PAGES: Final = 8_000
+"""Pages in SQLite's log before they are carried into the database: a page of a feed touches thousands, many of them
+again and again, and what is carried over once in a while is carried over once."""
+WRITE_CACHE: Final = 32_768
+READ_CACHE: Final = 4_096
+"""KiB of pages that a SQLite connection keeps."""
 
 
 class WrongSchema(Exception):  # noqa: N818 - the name is the sentence
@@ -41,12 +47,15 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite(url) if self.is_sqlite else _postgres(url)
+        self.engine = _sqlite(url, connections=POOL_SIZE, cache_kib=READ_CACHE) if self.is_sqlite else _postgres(url)
+        # SQLite has one writer at a time anyway. One connection for all of them keeps its cache warm (another's write
+        # would empty it), and its threads queue up in order instead of trying their luck.
+        self.writer = _sqlite(url, connections=1, cache_kib=WRITE_CACHE) if self.is_sqlite else self.engine
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that may write: committed at the end, rolled back if anything is raised."""
-        with self.engine.connect() as connection:
+        with self.writer.connect() as connection:
             connection = connection.execution_options(tidewaiter_write=True)  # noqa: PLW2901 - the same connection
             with connection.begin():
                 yield connection
@@ -81,6 +90,7 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        self.writer.dispose()
 
 
 def alembic_config() -> Config:
@@ -129,8 +139,15 @@ def _quoted(columns: tuple[str, ...]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
 
 
-def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"check_same_thread": False})
+def _sqlite(url: str, *, connections: int, cache_kib: int) -> Engine:
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=BUSY_MILLISECONDS / 1000,
+        pool_use_lifo=True,
+        connect_args={"check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def _connected(driver: Any, _: Any) -> None:
@@ -142,7 +159,8 @@ def _sqlite(url: str) -> Engine:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            "cache_size=-16384",
+            f"cache_size=-{cache_kib}",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

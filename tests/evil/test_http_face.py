@@ -40,7 +40,8 @@ class Face:
         face = peer_face.PeerFace(
             node="TZ", authority="tz.test", database=self.database, membership=membership,
             nonces=Nonces(self.database), http_signer=self.fed.signer("TZ", "http"),
-            log_signer=self.fed.signer("TZ", "log"), exchange=SimpleNamespace(wake=self.woken.append, busy=lambda: None),
+            log_signer=self.fed.signer("TZ", "log"),
+            exchange=SimpleNamespace(wake=self.woken.append, busy=lambda: None),
             clock=lambda: self.now,
         )  # fmt: skip
         app = FastAPI()

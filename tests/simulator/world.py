@@ -284,6 +284,7 @@ class World:
         for name in ids:
             database = make_sqlite(folder / f"{name}.db")
             event.listen(database.engine, "connect", _hurry)
+            event.listen(database.writer, "connect", _hurry)
             self.nodes[name] = SimNode(name, database, CrashingDatabase(database), CrashingDatabase(database))
         self.cut: set[frozenset[str]] = set()
         self.tokens: dict[str, tuple[str, int, str]] = {}
@@ -545,7 +546,8 @@ class World:
         face = peer_face.PeerFace(
             node=node.id, authority=address(node.id).removeprefix("http://"), database=node.database,
             membership=membership, nonces=Nonces(node.database), http_signer=self.fed.signer(node.id, "http"),
-            log_signer=self.fed.signer(node.id, "log"), exchange=SimpleNamespace(wake=lambda _peer: None, busy=lambda: None),
+            log_signer=self.fed.signer(node.id, "log"),
+            exchange=SimpleNamespace(wake=lambda _peer: None, busy=lambda: None),
             clock=self.clock(node.id),
         )  # fmt: skip
         app.include_router(peer_face.router(face))
