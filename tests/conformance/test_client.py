@@ -373,6 +373,9 @@ def test_the_depth_is_an_option() -> None:
 # HTTP
 
 
+HTTP_MEMBERS = ("message", "signature_input", "signature", "key", "required", "now")
+
+
 def http_case(**changed: object) -> dict[str, object]:
     """The Ed25519 example of RFC 9421 (section B.2.6) as an input of the command."""
     vectors = json.loads(shared("vectors/rfc9421-rfc9530/appendix-b.json").read_text())
@@ -561,7 +564,7 @@ def test_whatever_the_input_there_is_a_status_and_a_word_and_never_a_trace(
 
 
 @settings(max_examples=60)
-@given(changes=st.dictionaries(st.sampled_from(sorted(http_case())), JSON, min_size=1))
+@given(changes=st.dictionaries(st.sampled_from(HTTP_MEMBERS), JSON, min_size=1))
 def test_whatever_stands_in_an_http_case_is_judged_and_never_a_trace(changes: dict[str, object]) -> None:
     result = run(http_case() | changes, "verify-http")
     assert (result.status, result.problem) == (0, "") or (result.status == 1 and result.problem in WORDS)
