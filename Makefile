@@ -31,7 +31,7 @@ demo: $(STAMP) ## four nodes on this machine: import, release, exchange, find (A
 test: $(STAMP) ## all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
 
-lint: $(STAMP) ## ruff, mypy, import contracts, migrations in step with the tables
+lint: $(STAMP) ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from federation.directory import Directory
     from federation.pages import PageEntry, VerifiedPage
 
-WITH_BODY: Final = frozenset({"put", "more", "tomb"})
-
 
 @dataclass(frozen=True, slots=True)
 class Store:

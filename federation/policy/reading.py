@@ -18,8 +18,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 from federation.policy.model import midnight
 
 MAX_TEXT: Final = 500
-MAX_SECONDS: Final = 253_402_300_799
-"""The last second of the year 9999."""
 
 _Word = TypeVar("_Word", bound=StrEnum)
 

@@ -25,11 +25,13 @@ _REMEDIES: Final = {
 def describe(error: Exception) -> tuple[str, int] | None:
     """The sentence and the exit status for an error that is known; None for one that nobody expected."""
     from crypto.errors import CryptoError
-    from federation.errors import FederationError
+    from federation.errors import DirectoryUnreachable, FederationError
     from node.cli.session import Refusal
 
     if isinstance(error, Refusal):
         return str(error), error.status
+    if isinstance(error, DirectoryUnreachable):
+        return f"{error.detail}; check the address, and that a node or a repository serves there", 1
     if isinstance(error, FederationError):
         remedy = _REMEDIES.get(str(error.problem))
         return f"{error}{f'; {remedy}' if remedy else ''}", 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROLES: Final = ("officer", "contact-point", "admin", "auditor")
 DAY: Final = 86_400
-LONGEST_DAYS: Final = 3_650
+LONGEST_DAYS: Final = 366  # node.auth.MAX_LIFETIME
 node_app: Final = typer.Typer(help="This node's own papers.", no_args_is_help=True, rich_markup_mode=None)
 
 M_ARENA_MAX = -8
@@ -105,6 +105,7 @@ def serve(context: typer.Context) -> None:
     """Serve peers, officers and programs, and exchange with all peers, until stopped."""
     import uvicorn
 
+    from node.api.wire import BoundedHead
     from node.app import build
 
     at = session(context)
@@ -114,7 +115,7 @@ def serve(context: typer.Context) -> None:
         listening = _listen(host, port)
         address = f"http://{host if ':' not in host else f'[{host}]'}:{listening.getsockname()[1]}"
         config = uvicorn.Config(
-            build(home), loop="auto", http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
+            build(home), loop="auto", http=BoundedHead, ws="none", lifespan="on", log_config=None, access_log=False,
             server_header=False, date_header=False, proxy_headers=False,
             timeout_keep_alive=75,  # longer than peers keep a connection (60 s): none is reused that is being closed
         )  # fmt: skip
@@ -171,13 +172,13 @@ def token(
     days: Annotated[int, typer.Option(min=1, max=LONGEST_DAYS, help="Days until it expires.")] = 30,
 ) -> None:
     """Make an access token for this node's own API."""
-    from node.auth import make_token
+    from node.auth import MAX_SUBJECT, make_token
 
     at = session(context)
     if role not in ROLES:
         raise Refusal(f"--role: {role} is none; write one of {', '.join(ROLES)}", status=2)
-    if not subject.strip() or not subject.isprintable():
-        raise Refusal("--subject: is empty or not printable; write a name", status=2)
+    if not 0 < len(subject.strip()) <= MAX_SUBJECT or not subject.isprintable():
+        raise Refusal(f"--subject: is empty, not printable or beyond {MAX_SUBJECT} characters; write a name", status=2)
     with at.opened() as home:
         secret = read_input(home.settings.home / "token.secret", what="the home of a node: `init` makes it").strip()
         made = make_token(

@@ -5,6 +5,7 @@ Parts of the node are imported inside the commands that need them: help and mist
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,6 +96,7 @@ def run(argv: Sequence[str]) -> int:
 
 def main() -> None:
     """The console command."""
+    os.umask(0o077)  # whatever it writes may hold records: the database, its copies, what is printed into files
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a title in any script must not stop a listing

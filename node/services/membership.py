@@ -66,7 +66,9 @@ class fetcher:  # noqa: N801 - used like a function
 
     def __init__(self, url: str) -> None:
         self._base = repository_url(url)
-        self._client = httpx.Client(follow_redirects=False, trust_env=False, timeout=FETCH_SECONDS)
+        self._client = httpx.Client(
+            follow_redirects=False, trust_env=False, timeout=FETCH_SECONDS, headers={"accept-encoding": "identity"}
+        )
 
     def __enter__(self) -> Callable[[str], bytes]:
         return self._fetch
@@ -82,7 +84,7 @@ class fetcher:  # noqa: N801 - used like a function
                 if response.status_code != OK:
                     raise DirectoryUnreachable(f"the directory's address answers with status {response.status_code}")
                 data = bytearray()
-                for piece in response.iter_bytes():
+                for piece in response.iter_raw():
                     data += piece
                     if len(data) > MAX_FETCH:
                         raise DirectoryUnreachable("the directory's address answers with more than a directory has")

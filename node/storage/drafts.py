@@ -115,15 +115,6 @@ def mark_released(connection: Connection, ids: Collection[int], *, by: str, seco
         )
 
 
-def references_of_source(connection: Connection, administration: str, source: str) -> set[str]:
-    """The references that came from this file before: what vanished from it is a question to the user."""
-    return set(
-        connection.scalars(
-            select(draft.c.reference).where(draft.c.administration == administration, draft.c.source == source)
-        )
-    )
-
-
 def listing(connection: Connection, *, state: str | None = None, limit: int = 100) -> list[Row[Any]]:
     """Drafts, newest change first."""
     statement = select(draft).order_by(draft.c.updated_at.desc(), draft.c.id.desc()).limit(limit)
