@@ -13,6 +13,7 @@ Trust: the drafts are our own officers' words. What leaves is built from the dec
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,25 +90,37 @@ class Publisher:
     def release(
         self, database: Database, ids: Sequence[int], *, by: str, second: str | None, now: int
     ) -> Iterator[ReleaseReport]:
-        """Release drafts by their row ids, a batch at a time; yields a report for each batch that is committed."""
-        for start in range(0, len(ids), BATCH):
-            with database.write() as connection:
-                report = self._batch(connection, ids[start : start + BATCH], by=by, second=second, now=now)
-            yield report
+        """Release drafts by their row ids, a batch at a time; yields a report for each batch that is committed.
 
-    def _batch(
-        self, connection: Connection, ids: Sequence[int], *, by: str, second: str | None, now: int
+        While one batch is written the next is signed. A draft that somebody changes between the two is not released:
+        it waits, as it is now, for the next release.
+        """
+        batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sign") as ahead:
+            coming = [ahead.submit(self._prepare, database, batch, now) for batch in batches[:1]]
+            for batch in [*batches[1:], ()] if batches else []:
+                prepared = coming.pop().result() if coming else []
+                if batch:
+                    coming.append(ahead.submit(self._prepare, database, batch, now))
+                with database.write() as connection:
+                    report = self._write(connection, prepared, by=by, second=second, now=now)
+                yield report
+
+    def _prepare(self, database: Database, ids: Sequence[int], now: int) -> list[_Signed | Refused]:
+        """Complete, check and sign drafts; nothing of it counts before `_write` finds them unchanged."""
+        with database.read() as connection:
+            rows = drafts.waiting_rows(connection, ids)
+            before = self._versions_before(connection, [row.rid for row in rows if row.ver > 1])
+        return [self._sign(row, before.get(row.rid), now=now) for row in rows]
+
+    def _write(
+        self, connection: Connection, prepared: Sequence[_Signed | Refused], *, by: str, second: str | None, now: int
     ) -> ReleaseReport:
-        report = ReleaseReport()
-        signed: list[_Signed] = []
-        rows = drafts.to_release(connection, ids)
-        before = self._versions_before(connection, rows)
-        for row in rows:
-            item = self._sign(row, before.get(row.rid), now=now)
-            if isinstance(item, Refused):
-                report.refused.append(item)
-            else:
-                signed.append(item)
+        report = ReleaseReport(refused=[item for item in prepared if isinstance(item, Refused)])
+        signed = [item for item in prepared if isinstance(item, _Signed)]
+        rows = {row.id: row for row in drafts.to_release(connection, [item.draft for item in signed])}
+        before = self._versions_before(connection, [item.issued.rid for item in signed if item.issued.ver > 1])
+        signed = [item for item in signed if item.still(rows.get(item.draft), before.get(item.issued.rid))]
         self._supersede(connection, [before[item.issued.rid] for item in signed if item.issued.rid in before])
         row_ids = records.keep(connection, [item.version(json.dumps(self.handling)) for item in signed], now=now)
         offer = _Offer(self, connection, by=by, now=now, second=second is not None)
@@ -122,8 +135,7 @@ class Publisher:
         report.recipients = offer.recipients
         return report
 
-    def _versions_before(self, connection: Connection, rows: Sequence[Row[Any]]) -> dict[str, Row[Any]]:
-        rids = [row.rid for row in rows if row.ver > 1]
+    def _versions_before(self, connection: Connection, rids: Sequence[str]) -> dict[str, Row[Any]]:
         if not rids:
             return {}
         found = connection.execute(
@@ -143,7 +155,7 @@ class Publisher:
             token=self.token,
         )  # fmt: skip
         attributes, facets, title = schema.read(groups, handling=self.handling)
-        return _Signed(row.id, issued, attributes, facets, title)
+        return _Signed(row.id, (row.ver, row.content_hash, row.updated_at), issued, attributes, facets, title)
 
     @staticmethod
     def _supersede(connection: Connection, old: Sequence[Row[Any]]) -> None:
@@ -182,10 +194,17 @@ class Publisher:
 @dataclass(frozen=True, slots=True)
 class _Signed:
     draft: int
+    of: tuple[int, str, int]
+    """Version, content hash and time of the draft that was signed."""
     issued: IssuedRecord
     attributes: Attributes
     facets: Facets
     title: str
+
+    def still(self, row: Row[Any] | None, before: Row[Any] | None) -> bool:
+        """Whether the draft waits as it was signed, on top of the version that it was signed upon."""
+        held = None if before is None else before.jh
+        return row is not None and self.of == (row.ver, row.content_hash, row.updated_at) and self.issued.prev == held
 
     def version(self, handling: str) -> records.NewVersion:
         issued = self.issued

@@ -155,6 +155,8 @@ def accept_receipt(connection: Connection, receipt: Receipt) -> bool:
             entry_out.c.n >= row.receipt_size,
             entry_out.c.n < receipt.size,
             entry_out.c.record.is_not(None),
+            # What the peer holds back is confirmed as received, and shared with nobody.
+            entry_out.c.n.not_in([item.n for item in receipt.quarantined]),
             entry_out.c.record.not_in(select(shared.c.record)),
         )
     )

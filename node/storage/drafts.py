@@ -99,9 +99,16 @@ def waiting(connection: Connection, *, kind: str | None = None, references: Sequ
     return list(connection.scalars(statement))
 
 
+def waiting_rows(connection: Connection, ids: Collection[int]) -> list[Row[Any]]:
+    """The drafts among these that wait for release, not locked."""
+    statement = select(draft).where(draft.c.id.in_(list(ids)), draft.c.state == "draft").order_by(draft.c.id)
+    return list(connection.execute(statement))
+
+
 def to_release(connection: Connection, ids: Collection[int]) -> list[Row[Any]]:
     """The drafts among these that still wait, locked: two releases at once release nothing twice."""
-    statement = select(draft).where(draft.c.id.in_(list(ids)), draft.c.state == "draft").order_by(draft.c.id)
+    columns = (draft.c.id, draft.c.ver, draft.c.content_hash, draft.c.updated_at)
+    statement = select(*columns).where(draft.c.id.in_(list(ids)), draft.c.state == "draft").order_by(draft.c.id)
     return list(connection.execute(statement.with_for_update()))
 
 

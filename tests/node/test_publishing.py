@@ -218,3 +218,29 @@ def test_feeds_are_known_by_recipient(database):
         assert {(row.recipient, row.lane): row.size for row in feeds.out_feeds(connection)} == {
             ("TZ", "bulk"): 1, ("TZ", "urgent"): 0, ("GB", "bulk"): 0, ("GB", "urgent"): 0,
         }  # fmt: skip
+
+
+def test_a_draft_that_changes_between_signing_and_writing_waits_as_it_is_now(database, monkeypatch):
+    sign = Publisher._prepare
+
+    def and_then_somebody_changes_it(self, where, ids, now):
+        prepared = sign(self, where, ids, now)
+        with where.write() as connection:
+            row = drafts.find(connection, "KE", "seizure", ["R-1"])["R-1"]
+            new = drafts.NewDraft(
+                kind="seizure", administration="KE", reference="R-1", content_hash="y",
+                groups={**GROUPS, "transport": {"conveyance": "air"}},
+            )  # fmt: skip
+            drafts.change(connection, row, new, now=now)
+        return prepared
+
+    monkeypatch.setattr(Publisher, "_prepare", and_then_somebody_changes_it)
+    assert release(database).released == 0
+    assert rows(database, record) == []
+    monkeypatch.undo()
+    with database.read() as connection:
+        ids = drafts.waiting(connection)
+    (report,) = publisher().release(database, ids, by="officer", second=None, now=NOW)
+    assert report.released == 1
+    with database.read() as connection:
+        assert [row.title for row in connection.execute(select(record))] == ["Seizure · air"]
