@@ -71,9 +71,9 @@ def upgrade() -> None:
         "facet",
         sa.Column("field", sa.String(length=16), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("day", sa.String(length=10), nullable=False),
         sa.Column("record", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("field", "value", "day", "record", name=op.f("pk_facet")),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.PrimaryKeyConstraint("field", "value", "record", name=op.f("pk_facet")),
         sqlite_with_rowid=False,
     )
     op.create_table(

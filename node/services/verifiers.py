@@ -10,7 +10,6 @@ Trust: the worker is our own code and our own child. What it answers is believed
 from __future__ import annotations
 
 import contextlib
-import gc
 import marshal
 import multiprocessing
 import os
@@ -28,6 +27,7 @@ from federation.envelope import VerifiedRecord
 from federation.errors import FederationError, ProblemType, Refused
 from federation.membership import Directory
 from federation.records import Facets
+from node.services import collector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,9 +97,7 @@ def _start() -> None:
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    # As in the server: a page's objects live and die together, and looking through them meanwhile frees nothing.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    collector.for_good()
 
 
 def _end_with_parent() -> None:

@@ -105,11 +105,12 @@ facet = Table(
     metadata,
     Column("field", String(16), primary_key=True),
     Column("value", Text, primary_key=True),
-    Column("day", String(10), primary_key=True),
     Column("record", ROWID, primary_key=True),
+    Column("day", String(10), nullable=False),
     sqlite_with_rowid=False,
 )
-"""What records are found by: one row a value, in the order in which results are read. Only of granted groups."""
+"""What records are found by: one row a value. Only of granted groups. New records have the highest numbers, so each
+value's rows grow at their end: few pages are touched, however many records there are."""
 
 feed_out = Table(
     "feed_out",
