@@ -252,8 +252,8 @@ DAMAGES = {
     "a row that names another record": ("UPDATE record SET ver = 7 WHERE id = 1", "not the one that its row names"),
     "a record shown less than it says": ("UPDATE record SET mask = '0', disclosures = '' WHERE id = 1", "is found by a"),  # noqa: E501 - one statement
     "a lost facet": ("DELETE FROM facet WHERE field = 'brand'", "is not found by its brand"),
-    "a facet of nothing": ("INSERT INTO facet VALUES ('brand', 'x', '', 999)", "1 belong to no record"),
-    "a facet that the record does not tell": ("INSERT INTO facet VALUES ('brand', 'x', '', 1)", "does not tell"),
+    "a facet of nothing": ("INSERT INTO facet VALUES ('brand', 'x', 999, '')", "1 belong to no record"),
+    "a facet that the record does not tell": ("INSERT INTO facet VALUES ('brand', 'x', 1, '')", "does not tell"),
     "a recalled record that is still here": (
         "INSERT INTO tombstone SELECT iss, rid, ver, jwt, 1 FROM record WHERE id = 1", "was recalled",
     ),
