@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import os
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -82,7 +82,7 @@ class Home:
         directory = self.membership.current()
         return Publisher(
             fed=directory.fed, node=self.settings.id, signer=self.signer("record"), directory=directory,
-            policy=self.policy(), handling=self.settings.handling, token=secrets.token_bytes,
+            policy=self.policy(), handling=self.settings.handling, token=os.urandom,
         )  # fmt: skip
 
     def offer_again(self) -> Collection[str]:
