@@ -123,7 +123,8 @@ class Publisher:
         before = self._versions_before(connection, [item.issued.rid for item in signed if item.issued.ver > 1])
         signed = [item for item in signed if item.still(rows.get(item.draft), before.get(item.issued.rid))]
         self._supersede(connection, [before[item.issued.rid] for item in signed if item.issued.rid in before])
-        row_ids = records.keep(connection, [item.version(json.dumps(self.handling)) for item in signed], now=now)
+        handling = json.dumps(self.handling)
+        row_ids = records.keep(connection, [item.version(handling) for item in signed], now=now)
         offer = _Offer(self, connection, by=by, now=now, second=second is not None)
         for row_id, item in zip(row_ids, signed, strict=True):
             offer.add(item.issued, item.attributes, row_id)
