@@ -97,6 +97,12 @@ class Publisher:
         it waits, as it is now, for the next release.
         """
         batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
+        if len(batches) == 1:  # an officer releases one alert: nothing comes that could be signed ahead
+            prepared = self._prepare(database, batches[0], now)
+            with database.write() as connection:
+                report = self._write(connection, prepared, by=by, second=second, now=now)
+            yield report
+            return
         with collector.rarely(), ThreadPoolExecutor(max_workers=1, thread_name_prefix="sign") as ahead:
             coming = [ahead.submit(self._prepare, database, batch, now) for batch in batches[:1]]
             for batch in [*batches[1:], ()] if batches else []:
