@@ -21,7 +21,7 @@ from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
 from node.services import collector, offering
-from node.services.exchange import Exchange
+from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.publishing import Publisher
 from node.services.verifiers import Verifiers
@@ -99,7 +99,12 @@ class Home:
             clock=self.clock,
             verifiers=Verifiers(settings.verifiers),
             offer_again=self.offer_again,
+            chores=self.chores(),
         )  # fmt: skip
+
+    def chores(self) -> tuple[Chore, ...]:
+        """What this node does by itself now and then while it is served."""
+        return ()
 
 
 def open_home(home: Path, *, clock: Callable[[], int] = wall_clock, migrate: bool = False) -> Home:

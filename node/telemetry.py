@@ -22,6 +22,7 @@ ALLOWED: Final = frozenset(
     {
         "event", "level", "timestamp", "peer", "lane", "stored", "quarantined", "problem", "detail", "status", "error",
         "method", "path", "milliseconds", "entries", "node", "address", "version", "count", "released", "reason",
+        "chore",
     }
 )  # fmt: skip
 """Fields that cannot hold what a record says. `detail` is only ever our own sentence."""

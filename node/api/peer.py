@@ -79,8 +79,8 @@ def router(face: PeerFace) -> APIRouter:
             if me != peer or lane not in LANES:
                 raise NotFound("no such feed")
             chosen: Lane = "urgent" if lane == "urgent" else "bulk"
-            start = _number(request, "from", 0, 0)
-            limit = _number(request, "limit", MAX_ENTRIES, 1)
+            start = number(request, "from", 0, 0)
+            limit = number(request, "limit", MAX_ENTRIES, 1)
             note = _note(request)
             if note is not None and limit > FEW:
                 face.exchange.busy()
@@ -88,14 +88,14 @@ def router(face: PeerFace) -> APIRouter:
                 _page, face, peer, chosen, start=start, limit=limit, note=note
             ), "application/json"
 
-        return await _signed(face, request, answer)
+        return await signed(face, request, answer)
 
     @routes.post("/receipts", summary="How far the signer has one of our feeds", response_class=Response)
     async def receipts(request: Request) -> Response:
         async def answer(peer: str, _: Request, body: bytes) -> Answer:
             return await asyncio.to_thread(_receipt, face, peer, body), "application/json"
 
-        return await _signed(face, request, answer)
+        return await signed(face, request, answer)
 
     @routes.post("/hints", summary="Wake the replication loop", response_class=Response)
     async def hints(request: Request) -> Response:
@@ -105,7 +105,7 @@ def router(face: PeerFace) -> APIRouter:
             face.exchange.wake(peer)
             return b"{}", "application/json"
 
-        return await _signed(face, request, answer)
+        return await signed(face, request, answer)
 
     @routes.get("/directory/{path:path}", summary="The directory, as this node trusts it", response_class=Response)
     async def directory(path: str) -> Response:
@@ -141,11 +141,14 @@ def _receipt(face: PeerFace, peer: str, body: bytes) -> bytes:
     return orjson.dumps({"accepted": newer})
 
 
-async def _signed(face: PeerFace, request: Request, handler: Handler) -> Response:
-    """Authenticate, answer, sign the answer. A refusal is signed too, whenever there is a signature to bind it to."""
+async def signed(face: PeerFace, request: Request, handler: Handler, *, max_body: int = MAX_BODY) -> Response:
+    """Authenticate, answer, sign the answer. A refusal is signed too, whenever there is a signature to bind it to.
+
+    `handler` gets the peer's id, the request and its body, of at most `max_body` bytes.
+    """
     status, headers = 200, {"content-type": "application/json"}
     try:
-        body = await _read(request)
+        body = await _read(request, max_body)
         peer = await asyncio.to_thread(_authenticate, face, request, body)
         answer, headers["content-type"] = await handler(peer, request, body)
     except FederationError as error:
@@ -192,12 +195,12 @@ def _authenticate(face: PeerFace, request: Request, body: bytes) -> str:
     return member.id
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, most: int) -> bytes:
     data = bytearray()
     async for piece in request.stream():
         data += piece
-        if len(data) > MAX_BODY:
-            raise TooLarge(f"a request here has at most {MAX_BODY} bytes")
+        if len(data) > most:
+            raise TooLarge(f"a request here has at most {most} bytes")
     return bytes(data)
 
 
@@ -208,7 +211,8 @@ def _target(request: Request) -> str:
     return (raw + b"?" + query if query else raw).decode("latin-1")
 
 
-def _number(request: Request, name: str, default: int, least: int) -> int:
+def number(request: Request, name: str, default: int, least: int) -> int:
+    """A parameter of the query that is a number of at least `least`; raises `Malformed`."""
     value = request.query_params.get(name)
     if value is None:
         return default

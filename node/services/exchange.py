@@ -27,7 +27,7 @@ from node.services.verifiers import Verifiers
 from node.storage import feeds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import httpx
 
@@ -55,6 +55,17 @@ INDEX_LAG_SECONDS: Final = 30.0
 log: Final = structlog.get_logger("tidewaiter.exchange")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """Something that the node does by itself now and then, beside its replication."""
+
+    name: str
+    seconds: float
+    """From the end of one run to the beginning of the next."""
+    run: Callable[[], Iterable[str] | None]
+    """Blocks, in a thread of its own; returns whose feeds have grown. What it raises is logged, and it is run again."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Exchange:
     """What runs beside the HTTP server. `run` ends only by cancellation."""
@@ -76,6 +87,7 @@ class Exchange:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     offer_again: Callable[[], Iterable[str]] | None = None
     """Offers what is live to members that never had it; blocks; returns whose feeds have grown."""
+    chores: Sequence[Chore] = ()
     _busy_at: float = -1e9
     _looked_at: float = -1e9
     _newer: threading.Event = field(default_factory=threading.Event)
@@ -85,7 +97,23 @@ class Exchange:
     async def run(self) -> None:
         """Keep loops, hints, directory and word index going."""
         self.verifiers.start()
-        await asyncio.gather(self._follow_directory(), self._send_hints(), self._watch_feeds(), self._index())
+        await asyncio.gather(
+            self._follow_directory(),
+            self._send_hints(),
+            self._watch_feeds(),
+            self._index(),
+            *(self._do(chore) for chore in self.chores),
+        )
+
+    async def _do(self, chore: Chore) -> None:
+        """Run a chore again and again; a fault in it must not end the exchange."""
+        while True:
+            try:
+                grown: Iterable[str] | None = await asyncio.to_thread(chore.run)
+                self.grown(grown or ())
+            except Exception as error:  # noqa: BLE001 - the exchange goes on, and the chore is run again
+                log.error("chore failed", chore=chore.name, error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
+            await asyncio.sleep(chore.seconds)
 
     def wake(self, peer: str) -> None:
         """A hint from a peer: look there now."""

@@ -23,7 +23,7 @@ from federation.pages import PageEntry, VerifiedPage, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
-from node.services import bodies
+from node.services import bodies, erasing
 from node.services.verifiers import Verifiers
 from node.storage import feeds, quarantine, records
 
@@ -199,10 +199,10 @@ def _replace(connection: Connection, effect: inbox.Store, *, now: int) -> None:
     """A version of a record of which something is held: the same one anew, a newer or an older one."""
     for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
         if row.ver == effect.record.ver:
-            _unindex(connection, row)
+            erasing.unindex(connection, row)
             records.delete(connection, row.id)
         elif effect.newest and row.state == "received":
-            _unindex(connection, row)
+            erasing.unindex(connection, row)
             records.set_state(connection, [row.id], "superseded")
     version = _version(effect)
     (row_id,) = records.keep(connection, [version], now=now)
@@ -235,8 +235,7 @@ def _reduce(connection: Connection, effect: inbox.Reduce, *, now: int) -> None:
         if not row.jwt:
             records.set_state(connection, [row.id], row.state, gc=effect.leaf.gc)
         elif effect.leaf.gm & held == 0:
-            _unindex(connection, row)
-            records.erase(connection, row.id, gc=effect.leaf.gc)
+            erasing.erase_version(connection, row, gc=effect.leaf.gc)
         else:
             kept = bodies.chosen(row.disclosures, held, effect.leaf.gm)
             _rewrite(connection, row, kept, effect.leaf.gm & held, gc=effect.leaf.gc, handling=row.handling)
@@ -253,12 +252,8 @@ def _tighten(connection: Connection, effect: inbox.Tighten) -> None:
 
 def _entomb(connection: Connection, effect: inbox.Entomb, *, now: int) -> None:
     iss, rid = effect.leaf.iss, effect.leaf.rid
-    for row in records.by_key(connection, iss, rid):
-        if row.jwt:
-            _unindex(connection, row)
-            records.erase(connection, row.id)
+    erasing.erase_record(connection, iss, rid)
     records.bury(connection, iss=iss, rid=rid, ver=effect.record.ver, jwt=effect.record.jwt, now=now)
-    quarantine.erase(connection, iss, rid)
 
 
 def _rewrite(
@@ -266,7 +261,7 @@ def _rewrite(
 ) -> None:
     """Hold other groups of the same version, and be found by those alone."""
     schema = get_schema(row.sch)
-    _unindex(connection, row)
+    erasing.unindex(connection, row)
     groups = bodies.reopen(row.jwt, disclosures).groups
     facets, title = schema.indexed(groups)
     records.replace_content(
@@ -275,14 +270,6 @@ def _rewrite(
     )  # fmt: skip
     if row.state in records.LIVE:
         records.add_facets(connection, row.id, row.kind, row.iss, facets)
-
-
-def _unindex(connection: Connection, row: Row[Any]) -> None:
-    """Take a version out of the filters and out of the words."""
-    if row.jwt and row.state in records.LIVE:
-        facets = get_schema(row.sch).facets(bodies.reopen_row(row).groups)
-        records.drop_facets(connection, row.id, row.kind, row.iss, facets)
-    records.forget_words(connection, row.id)
 
 
 def retry(connection: Connection, row: Row[Any], *, directory: Directory, now: int) -> inbox.Effect:

@@ -14,34 +14,32 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from sqlalchemy import Connection, Row, select
 
-from crypto import b64
 from federation.envelope import IssuedRecord, VerifiedRecord, issue_record
-from federation.feed import Leaf, lane_for, leaf_text, mask_text
 from federation.grants import Handling
 from federation.policy import CompiledPolicy, Decision, decide_all
 from federation.records import get_schema
 from node.services import bodies, collector
-from node.storage import audit, drafts, feeds, records
-from node.storage.database import Database, insert_rows
-from node.storage.tables import draft, grant_out, record, withheld
+from node.services.outgoing import Outgoing, Terms
+from node.storage import drafts, feeds, records
+from node.storage.tables import draft, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from crypto.signer import Signer
-    from federation.attributes import Attributes
+    from federation.attributes import Attributes, Recipient
     from federation.directory import Directory
     from federation.records import Facets
+    from node.storage.database import Database
 
 BATCH: Final = 400
 """Drafts in one transaction: long enough to be fast, short enough that officers do not wait for the lock."""
-GID_BYTES: Final = 16
 Version = IssuedRecord | VerifiedRecord
 """A version of our own: just signed, or opened again from our storage."""
 SCHEMA_OF: Final[Mapping[str, str]] = {
@@ -87,6 +85,14 @@ class Publisher:
     handling: Mapping[str, Any]
     """The floor `h` that this administration puts on its records."""
     token: Callable[[int], bytes]
+
+    def recipients(self) -> list[Recipient]:
+        """Every other member in good standing: those for whom there is anything to decide."""
+        return [
+            member.recipient()
+            for member in self.directory.members.values()
+            if member.status == "active" and member.id != self.node
+        ]
 
     def release(
         self, database: Database, ids: Sequence[int], *, by: str, second: str | None, now: int
@@ -135,12 +141,12 @@ class Publisher:
         for row_id, item in zip(row_ids, signed, strict=True):
             offer.add(item.issued, item.attributes, row_id)
             report.rids.append(item.issued.rid)
-        offer.write()
+        offer.out.write()
         drafts.mark_released(connection, [item.draft for item in signed], by=by, second=second, now=now)
         report.released = len(signed)
-        report.entries = offer.entries
-        report.withheld = offer.withheld
-        report.recipients = offer.recipients
+        report.entries = offer.out.entries
+        report.withheld = offer.out.withheld
+        report.recipients = offer.out.recipients
         return report
 
     def _versions_before(self, connection: Connection, rids: Sequence[str]) -> dict[str, Row[Any]]:
@@ -194,8 +200,8 @@ class Publisher:
             attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
             floor = Handling.from_json(json.loads(row.handling))
             offer.add(opened, attributes, row.id, second=row.rid in second, floor=floor)
-        offer.write()
-        report.entries, report.recipients = offer.entries, offer.recipients
+        offer.out.write()
+        report.entries, report.recipients = offer.out.entries, offer.out.recipients
         return report
 
 
@@ -225,20 +231,8 @@ class _Signed:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
-    """What an outcome means for one record: the mask, the grant without its id, and the texts of the log."""
-
-    mask: int
-    grant: Mapping[str, Any]
-    groups: str
-    legal: str | None
-    purposes: str | None
-    decided: str
-
-
 class _Offer:
-    """Feed entries, grants, decisions and disclosure rows of one transaction, gathered and written at once."""
+    """What follows from a record and the policy for every recipient, gathered into one transaction's `Outgoing`."""
 
     def __init__(
         self,
@@ -251,26 +245,12 @@ class _Offer:
         only_new: bool = False,
     ) -> None:
         self._publisher, self._connection = publisher, connection
-        self._by, self._now, self._second, self._only_new = by, now, second, only_new
+        self._now, self._second, self._only_new = now, second, only_new
         self._floor = Handling.from_json(publisher.handling)
-        self._recipients = [
-            member.recipient()
-            for member in publisher.directory.members.values()
-            if member.status == "active" and member.id != publisher.node
-        ]
+        self._recipients = publisher.recipients()
         names = [recipient.id for recipient in self._recipients]
-        feeds.ensure(connection, names)
-        self._feeds = feeds.lock(connection, names)
-        self._sizes = {key: feed.size for key, feed in self._feeds.items()}
-        self._entries: list[feeds.NewEntry] = []
-        self._grants: list[tuple[Any, ...]] = []
-        self._withheld: list[tuple[str, str, str, str]] = []
-        self._decisions: dict[str, str] = {}
-        self._log: list[audit.Disclosure] = []
-        self._outcome: tuple[object, _Terms] | None = None
-        self.entries = 0
-        self.withheld = 0
-        self.recipients: set[str] = set()
+        self.out = Outgoing(connection, recipients=names, by=by, now=now, token=publisher.token)
+        self._outcome: tuple[object, Terms] | None = None
 
     def add(
         self,
@@ -300,12 +280,18 @@ class _Offer:
             previous = earlier.get(decision.recipient)
             if self._only_new and previous is not None:
                 continue
+            terms = self._terms(issued, decision)
             if decision.groups:
-                self._put(issued, decision, row_id, previous)
+                self.out.append(
+                    "put", issued, recipient=decision.recipient, terms=terms, row_id=row_id, previous=previous
+                )
             elif previous is not None and int(previous.mask, 16):
-                self._less(issued, decision, previous)
+                nothing = replace(terms, mask=0, grant=None)
+                self.out.append(
+                    "less", issued, recipient=decision.recipient, terms=nothing, row_id=None, previous=previous
+                )
             else:
-                self._withheld.append((decision.recipient, issued.iss, issued.rid, self._decision(decision)))
+                self.out.withhold(issued, recipient=decision.recipient, decided=terms.decided)
 
     def _earlier(self, issued: Version) -> dict[str, Row[Any]]:
         if issued.ver == 1 and not self._only_new:
@@ -313,76 +299,25 @@ class _Offer:
         found = feeds.grants(self._connection, issued.iss, [issued.rid])
         return {recipient: row for (recipient, _), row in found.items()}
 
-    def _put(self, issued: Version, decision: Decision, row_id: int, previous: Row[Any] | None) -> None:
-        self._append("put", issued, decision, row_id=row_id, previous=previous)
-
-    def _less(self, issued: Version, decision: Decision, previous: Row[Any]) -> None:
-        self._append("less", issued, decision, row_id=None, previous=previous)
-
-    def _append(
-        self, op: str, issued: Version, decision: Decision, *, row_id: int | None, previous: Row[Any] | None
-    ) -> None:
-        terms = self._terms(issued, decision)
-        gid = b64.encode(self._publisher.token(GID_BYTES))
-        key = (decision.recipient, lane_for(op=op, kind=issued.kind))
-        feed, n = self._feeds[key], self._sizes[key]
-        counter = 1 if previous is None else previous.gc + 1
-        leaf = Leaf(
-            n=n, t=self._now, op=op, iss=issued.iss, rid=issued.rid, ver=issued.ver, jh=issued.jh,
-            gm=terms.mask if op == "put" else 0, gc=counter, grant={"gid": gid, **terms.grant} if op == "put" else None,
-        )  # fmt: skip
-        hexmask = mask_text(leaf.gm, issued.width)
-        self._entries.append(feeds.NewEntry(feed, leaf_text(leaf, width=issued.width), row_id, hexmask))
-        self._sizes[key] = n + 1
-        if previous is not None:
-            feeds.forget_grant(self._connection, decision.recipient, issued.iss, issued.rid)
-        self._grants.append(
-            (decision.recipient, issued.iss, issued.rid, issued.ver, hexmask, counter, gid, terms.decided)
-        )
-        self._log.append(
-            audit.Disclosure(
-                at=self._now, action="feed", actor=self._by, recipient=decision.recipient, iss=issued.iss,
-                rid=issued.rid, ver=issued.ver, groups=terms.groups, legal=terms.legal, purpose=terms.purposes,
-                policy_version=decision.policy_version, decision=terms.decided, feed=feed.id, n=n, detail=op,
-            )
-        )  # fmt: skip
-        self.entries += 1
-        self.recipients.add(decision.recipient)
-
-    def _terms(self, issued: Version, decision: Decision) -> _Terms:
+    def _terms(self, issued: Version, decision: Decision) -> Terms:
         """What follows from an outcome is the same for all recipients who share it (one evaluation, one mask)."""
         known = self._outcome
         if known is None or known[0] is not decision.outcome:
-            known = self._outcome = (decision.outcome, self._work_out(issued, decision))
+            known = self._outcome = (decision.outcome, terms_of(self.out, issued, decision))
         return known[1]
 
-    def _work_out(self, issued: Version, decision: Decision) -> _Terms:
-        obligations = decision.obligations
-        purposes = None if obligations is None else obligations.purposes
-        return _Terms(
-            mask=bodies.mask_of(decision.groups, issued.index),
-            # Rule names, reasons and the policy's text stay at home: only the obligations travel.
-            grant={} if obligations is None else obligations.grant(),
-            groups=",".join(sorted(decision.groups)),
-            legal=None if obligations is None else ",".join(obligations.legal),
-            purposes=None if purposes is None else ",".join(sorted(purposes)),
-            decided=self._decision(decision),
-        )
 
-    def _decision(self, decision: Decision) -> str:
-        """The stored decision's hash; equal outcomes are written once."""
-        found = decision.content_hash()
-        if found not in self._decisions:
-            self._decisions[found] = json.dumps(decision.to_json(), sort_keys=True, separators=(",", ":"))
-        return found
-
-    def write(self) -> None:
-        """Write everything that was gathered."""
-        connection = self._connection
-        feeds.append(connection, self._entries)
-        columns = ("recipient", "iss", "rid", "ver", "mask", "gc", "gid", "decision")
-        insert_rows(connection, grant_out, columns, self._grants)
-        audit.store_decisions(connection, self._decisions)
-        audit.log(connection, self._log)
-        insert_rows(connection, withheld, ("recipient", "iss", "rid", "decision"), self._withheld)
-        self.withheld = len(self._withheld)
+def terms_of(out: Outgoing, issued: Version, decision: Decision) -> Terms:
+    """The terms under which a decision's groups of a version go out; the decision is kept with them."""
+    obligations = decision.obligations
+    purposes = None if obligations is None else obligations.purposes
+    return Terms(
+        mask=bodies.mask_of(decision.groups, issued.index),
+        # Rule names, reasons and the policy's text stay at home: only the obligations travel.
+        grant={} if obligations is None else obligations.grant(),
+        groups=",".join(sorted(decision.groups)),
+        legal=None if obligations is None else ",".join(obligations.legal),
+        purposes=None if purposes is None else ",".join(sorted(purposes)),
+        decided=out.decision(decision.content_hash(), decision.to_json),
+        policy_version=decision.policy_version,
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select, update
 
 from crypto import merkle
 from federation.feed import LANES, FeedId, Lane
@@ -207,10 +207,14 @@ def grants(connection: Connection, iss: str, rids: Collection[str]) -> dict[tupl
     return {(row.recipient, row.rid): row for row in rows}
 
 
-def forget_grant(connection: Connection, recipient: str, iss: str, rid: str) -> None:
-    """Remove a grant that is about to be written anew."""
-    key = (grant_out.c.recipient == recipient, grant_out.c.iss == iss, grant_out.c.rid == rid)
-    connection.execute(delete(grant_out).where(*key))
+def forget_grants(connection: Connection, keys: Sequence[tuple[str, str, str]]) -> None:
+    """Remove grants, by (recipient, iss, rid), that are about to be written anew."""
+    if keys:
+        statement = delete(grant_out).where(
+            grant_out.c.recipient == bindparam("one"), grant_out.c.iss == bindparam("two"),
+            grant_out.c.rid == bindparam("three"),
+        )  # fmt: skip
+        connection.execute(statement, [{"one": one, "two": two, "three": three} for one, two, three in keys])
 
 
 def forget_withheld(connection: Connection, iss: str, rid: str) -> None:

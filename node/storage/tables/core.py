@@ -1,4 +1,4 @@
-"""The tables, one definition for SQLite and PostgreSQL. Their history is in `migrations/`.
+"""Drafts, records, feeds, policy and disclosure rows: what a node had from its first day.
 
 Bytes that were signed are kept as the text that was signed (`jwt`, `disclosures`, `leaf`, notes), and nothing here is
 ever used to write them again. Times are seconds since the epoch. Masks are hex text, as on the wire.

@@ -1,0 +1,156 @@
+"""What is about to leave in one transaction: feed entries, grants, decisions and disclosure rows, written at once.
+
+Everybody who gives something to a peer goes through here: a release, a correction, a recall, a change of policy, a
+relay. The feeds of the recipients are locked when the object is made, entries get their index when they are appended,
+and `write` writes all that was gathered. An entry cannot be written without its disclosure row: nothing leaves
+unlogged.
+
+What is left to others: who may have what (`federation.policy`), and which bytes are shown (`serving`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from crypto import b64
+from federation.feed import Lane, Leaf, lane_for, leaf_text, mask_text
+from node.storage import audit, feeds
+from node.storage.database import insert_rows
+from node.storage.tables import grant_out, withheld
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from sqlalchemy import Connection, Row
+
+GID_BYTES: Final = 16
+_GRANT_COLUMNS: Final = ("recipient", "iss", "rid", "ver", "mask", "gc", "gid", "decision")
+
+
+class Subject(Protocol):
+    """The record version that an entry is about: just signed, opened again, or a row of the store."""
+
+    @property
+    def iss(self) -> str: ...  # noqa: D102 - as in the record
+    @property
+    def rid(self) -> str: ...  # noqa: D102
+    @property
+    def ver(self) -> int: ...  # noqa: D102
+    @property
+    def jh(self) -> str: ...  # noqa: D102
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Under which terms an entry goes out: the mask after it, the grant without its id, and the texts of the log."""
+
+    mask: int
+    """The groups that the recipient may have of the version after this entry."""
+    grant: Mapping[str, Any] | None
+    """Obligations that travel; None for entries that carry none (`less`, `tomb`)."""
+    groups: str = ""
+    """Names of the groups that this entry shows, sorted, comma-separated: for the disclosure row."""
+    legal: str | None = None
+    purposes: str | None = None
+    decided: str = ""
+    """The content hash of the stored decision."""
+    policy_version: int | None = None
+
+
+class Outgoing:
+    """Entries of one transaction. `recipients` are the ids whose feeds are locked; `by` is who acts, for the log."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        recipients: Collection[str],
+        by: str,
+        now: int,
+        token: Callable[[int], bytes],
+    ) -> None:
+        self.connection, self.by, self.now, self._token = connection, by, now, token
+        feeds.ensure(connection, recipients)
+        self._feeds = feeds.lock(connection, recipients)
+        self._sizes = {key: feed.size for key, feed in self._feeds.items()}
+        self._entries: list[feeds.NewEntry] = []
+        self._grants: dict[tuple[str, str, str], tuple[Any, ...]] = {}
+        self._replaced: list[tuple[str, str, str]] = []
+        self._withheld: list[tuple[str, str, str, str]] = []
+        self._decisions: dict[str, str] = {}
+        self._log: list[audit.Disclosure] = []
+        self.entries = 0
+        self.withheld = 0
+        self.recipients: set[str] = set()
+        """Whose feeds have grown: they get a hint."""
+
+    def append(
+        self,
+        op: str,
+        subject: Subject,
+        *,
+        recipient: str,
+        terms: Terms,
+        row_id: int | None,
+        previous: Row[Any] | None,
+        relay_grant: str | None = None,
+        detail: str | None = None,
+    ) -> int:
+        """Append one entry to the recipient's feed and return its grant counter.
+
+        `row_id` is the row of the version whose body goes with the entry (None: no body). `previous` is the
+        recipient's row in `grant_out` of this record, None if it was never given any of it. `relay_grant` is the hash
+        of the relay grant that covers a record of somebody else.
+        """
+        lane: Lane = lane_for(op=op, kind=subject.kind)
+        feed, n = self._feeds[recipient, lane], self._sizes[recipient, lane]
+        gid = b64.encode(self._token(GID_BYTES))
+        counter = 1 if previous is None else previous.gc + 1
+        leaf = Leaf(
+            n=n, t=self.now, op=op, iss=subject.iss, rid=subject.rid, ver=subject.ver, jh=subject.jh, gm=terms.mask,
+            gc=counter, grant=None if terms.grant is None else {"gid": gid, **terms.grant}, rg=relay_grant,
+        )  # fmt: skip
+        hexmask = mask_text(terms.mask, subject.width)
+        self._entries.append(feeds.NewEntry(feed, leaf_text(leaf, width=subject.width), row_id, hexmask))
+        self._sizes[recipient, lane] = n + 1
+        key = (recipient, subject.iss, subject.rid)
+        if previous is not None:
+            self._replaced.append(key)
+        self._grants[key] = (*key, subject.ver, hexmask, counter, gid, terms.decided)
+        self._log.append(
+            audit.Disclosure(
+                at=self.now, action="feed", actor=self.by, recipient=recipient, iss=subject.iss, rid=subject.rid,
+                ver=subject.ver, groups=terms.groups, legal=terms.legal, purpose=terms.purposes,
+                policy_version=terms.policy_version, decision=terms.decided, feed=feed.id, n=n, detail=detail or op,
+            )
+        )  # fmt: skip
+        self.entries += 1
+        self.recipients.add(recipient)
+        return counter
+
+    def withhold(self, subject: Subject, *, recipient: str, decided: str) -> None:
+        """Remember that a recipient gets nothing of a record, and which stored decision says why."""
+        self._withheld.append((recipient, subject.iss, subject.rid, decided))
+
+    def decision(self, content_hash: str, body: Callable[[], Mapping[str, Any]]) -> str:
+        """Keep a stored decision under its hash; `body` is called for one that is not kept yet."""
+        if content_hash not in self._decisions:
+            self._decisions[content_hash] = json.dumps(dict(body()), sort_keys=True, separators=(",", ":"))
+        return content_hash
+
+    def write(self) -> None:
+        """Write everything that was gathered. Call it once, at the end of the transaction's work."""
+        connection = self.connection
+        feeds.append(connection, self._entries)
+        feeds.forget_grants(connection, self._replaced)
+        insert_rows(connection, grant_out, _GRANT_COLUMNS, list(self._grants.values()))
+        audit.store_decisions(connection, self._decisions)
+        audit.log(connection, self._log)
+        insert_rows(connection, withheld, ("recipient", "iss", "rid", "decision"), self._withheld)
+        self.withheld = len(self._withheld)
