@@ -8,8 +8,9 @@ STAMP := $(VENV)/.stamp
 JOBS ?= 2
 ARGS ?=
 QUICK ?=
+SCHEDULES ?=
 
-.PHONY: help setup demo test lint format bench serve migrate lock clean
+.PHONY: help setup demo test soak lint format bench serve migrate lock clean
 
 help: ## print this help
 	@echo "Tidewaiter: a federated intelligence-sharing node for customs. Targets:"
@@ -30,6 +31,9 @@ demo: $(STAMP) ## four nodes on this machine: import, release, exchange, find (A
 
 test: $(STAMP) ## all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
+
+soak: $(STAMP) ## play schedules of faults in the simulator (SECONDS=60, or SCHEDULES=200); the last line counts them
+	@$(BIN)/python -m tests.simulator.soak --jobs $(JOBS) $(if $(SCHEDULES),--schedules $(SCHEDULES),--seconds $(or $(SECONDS),60)) $(ARGS)
 
 lint: $(STAMP) ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .
