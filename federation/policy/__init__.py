@@ -15,9 +15,10 @@ from federation.policy.decision import Decision, Obligations
 from federation.policy.diff import Change, Difference, diff
 from federation.policy.evaluate import decide, decide_all
 from federation.policy.explain import Reason
-from federation.policy.model import Effect, Instrument, Mode, Policy, Rule, Terms, When
+from federation.policy.model import Effect, Instrument, Mode, Policy, Relay, Rule, Terms, When
 from federation.policy.parse import load_policy
 from federation.policy.reading import PolicyFault, PolicyRefused
+from federation.policy.relaying import Relayed, relayed
 
 __all__ = [
     "Change",
@@ -32,6 +33,8 @@ __all__ = [
     "PolicyFault",
     "PolicyRefused",
     "Reason",
+    "Relay",
+    "Relayed",
     "Rule",
     "Terms",
     "When",
@@ -40,4 +43,5 @@ __all__ = [
     "decide_all",
     "diff",
     "load_policy",
+    "relayed",
 ]

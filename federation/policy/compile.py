@@ -72,6 +72,8 @@ class CompiledPolicy:
     needing_release: int
     unfounded: int
     """Grants that rest on an instrument which the policy does not have."""
+    relays: int
+    """Grants that let a hub pass on what they grant it."""
     by_node: Mapping[str, int]
     by_country: Mapping[str | None, int]
     by_region: Mapping[str | None, int]
@@ -149,6 +151,7 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
         naming=grants & _bits(bool(rule.when.country or rule.when.node) for rule in rules),
         needing_release=grants & _bits(rule.needs_release for rule in rules),
         unfounded=grants & _bits(not known.issuperset(rule.legal) for rule in rules),
+        relays=grants & _bits(rule.relay is not None for rule in rules),
         by_node=cast("Mapping[str, int]", tables["node"]),
         by_country=tables["country"],
         by_region=tables["region"],

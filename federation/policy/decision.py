@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from federation.attributes import Recipient
     from federation.grants import Handling
     from federation.policy.ground import Ground
+    from federation.policy.model import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,9 @@ class Outcome:
         }
         if self.obligations is not None:
             value["obligations"] = self.obligations.to_json()
+        onward = [rule for rule in self._relays(applied) if self.groups]
+        if onward:
+            value["relay_by"] = [rule.id for rule in onward]
         if self.ground.facts.purpose is not None:
             value["purpose"] = self.ground.facts.purpose
         if self.bar is not None:
@@ -122,6 +126,10 @@ class Outcome:
         if self._hash is None:
             self._hash = b64.encode(hashlib.sha256(jcs.profile_bytes(self.stored())).digest())
         return self._hash
+
+    def _relays(self, bits: int) -> Iterator[Rule]:
+        rules = self.ground.policy.policy.rules
+        return (rule for place, rule in enumerate(rules) if bits >> place & 1 and rule.relay is not None)
 
     def _ids(self, bits: int) -> Iterator[str]:
         return (rule.id for place, rule in enumerate(self.ground.policy.policy.rules) if bits >> place & 1)

@@ -36,6 +36,9 @@ ROUTE: Final = ("origin", "departure", "transit", "destination")
 RECIPIENT_CONDITIONS: Final = ("node", "country", "region", "role", "group")
 """Conditions on who would get it. `relation` is on both sides, all others on the record or the question."""
 
+GROUP_PREFIX: Final = "group:"
+"""Before a named group where nodes could stand as well."""
+
 Wanted: TypeAlias = "frozenset[str] | str | int | bool"
 """What a condition asks for: any of these words, at most this, exactly this."""
 
@@ -128,6 +131,22 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """Leave for a hub that the rule grants to: to whom it may pass the rule's groups on, and until when."""
+
+    to: frozenset[str]
+    """One `group:<id>@<version>`, or ids of nodes."""
+    days: int = 90
+    """Days for which each signed relay grant holds; whoever got the record by then keeps it."""
+
+    @property
+    def group(self) -> str | None:
+        """The group, `id@version`, or None where nodes are named."""
+        first = min(self.to)
+        return first.removeprefix(GROUP_PREFIX) if first.startswith(GROUP_PREFIX) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule. A withhold has groups and conditions only; mode, terms, embargo, release are a grant's."""
 
@@ -144,6 +163,8 @@ class Rule:
     """Days after the issue of the record at which the grant opens."""
     needs_release: bool = False
     terms: Terms = field(default_factory=Terms)
+    relay: Relay | None = None
+    """Counts for recipients with the role `rilo` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

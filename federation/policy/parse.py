@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from crypto import strictjson
@@ -22,6 +23,7 @@ from federation.directory import GROUP_ID, GROUP_VERSION, NODE_ID
 from federation.grants import ANY_MEMBER, EVIDENCE, ONWARD, PURPOSE, TLP, Handling
 from federation.policy.model import (
     ALL,
+    GROUP_PREFIX,
     ON_ROUTE,
     ROLES,
     ROUTE,
@@ -30,6 +32,7 @@ from federation.policy.model import (
     Instrument,
     Mode,
     Policy,
+    Relay,
     Rule,
     Terms,
     When,
@@ -50,7 +53,8 @@ DEFAULT_REASON: Final = "default"
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _REGION: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
 _HS: Final = re.compile(r"[0-9]{2,6}")
-_GRANT_ONLY: Final = ("mode", "embargo_until", "embargo_days", "needs_release", "obligations")
+_GRANT_ONLY: Final = ("mode", "embargo_until", "embargo_days", "needs_release", "obligations", "relay")
+MAX_RELAY_DAYS: Final = 366
 _HOUR: Final = 3600
 
 
@@ -163,6 +167,12 @@ def _rule(table: Table, schemas: Collection[SchemaGroups], instruments: frozense
     embargo_days = table.whole("embargo_days", least=1, most=36_500)
     if embargo_until is not None and embargo_days is not None:
         table.fault("embargo_days", "stands beside embargo_until", "keep one of the two")
+    terms = _terms(table.table("obligations"))
+    relay = _relay(table, mode, terms)
+    if relay is not None and relay.group is not None and terms.handling.onward == ANY_MEMBER:
+        # What may be passed on to a group need not be said twice.
+        onward = GROUP_PREFIX + relay.group
+        terms = replace(terms, handling=replace(terms.handling, onward=onward))
     rule = Rule(
         id=name,
         effect=effect,
@@ -173,10 +183,35 @@ def _rule(table: Table, schemas: Collection[SchemaGroups], instruments: frozense
         embargo_until=embargo_until,
         embargo_days=embargo_days,
         needs_release=bool(table.flag("needs_release")),
-        terms=_terms(table.table("obligations")),
+        terms=terms,
+        relay=relay,
     )
     table.close()
     return rule
+
+
+def _relay(table: Table, mode: Mode, terms: Terms) -> Relay | None:
+    """Read to whom a regional office may pass on what the rule grants it."""
+    if "relay" not in table:
+        return None
+    inner = table.table("relay")
+    to = inner.words("to", check=_relayed_to)
+    days = inner.whole("days", least=1, most=MAX_RELAY_DAYS)
+    inner.close()
+    if mode is not Mode.REPLICATE:
+        table.fault("relay", f"stands in a {mode} rule", "leave it out: only what a hub holds can be passed on")
+    if to is None:
+        inner.fault("to", "is missing", "name a group, such as group:ncp@3, or the ids of nodes")
+    if not to:
+        return None
+    if len(to) > 1 and any(name.startswith(GROUP_PREFIX) for name in to):
+        inner.fault("to", "is a group beside others", "name one group, or nodes alone; write a rule for each")
+    relay = Relay(to=to) if days is None else Relay(to=to, days=days)
+    allowed = {ANY_MEMBER, None if relay.group is None else GROUP_PREFIX + relay.group}
+    if terms.handling.onward not in allowed:
+        remedy = "leave onward out, or let it name the same group"
+        table.fault("relay", "is not allowed by the rule's own onward", remedy)
+    return relay
 
 
 def _groups(  # noqa: PLR0917 - one call, and every one of them changes what is allowed
@@ -301,6 +336,12 @@ def _rule_id(word: str) -> tuple[str, str] | None:
 
 def _purpose(word: str) -> tuple[str, str] | None:
     return _like(PURPOSE, "lower case letters, digits, hyphen")(word)
+
+
+def _relayed_to(word: str) -> tuple[str, str] | None:
+    if word.startswith(GROUP_PREFIX):
+        return _named_group(word.removeprefix(GROUP_PREFIX))
+    return _like(NODE_ID, "the id of a node, such as TZ, or group:<id>@<version>")(word)
 
 
 def _named_group(word: str) -> tuple[str, str] | None:
