@@ -122,7 +122,7 @@ def verify_page(
     `TooLarge`, `NotFound` (not ours), `NotMember`, `FromBeyondHead`, `FeedFork` (the sender signed another history),
     or `Refused` with the word of the floor below.
     """
-    page = _parse(data)  # step 1
+    page = parse_page(data)  # step 1
     named = FeedId.parse(page["feed"])
     if named.recipient != recipient or (feed is not None and named != feed):  # step 2
         raise NotFound("this page belongs to another feed")
@@ -173,7 +173,8 @@ def _open(note: str, *, directory: Directory, feed: FeedId, now: int) -> Checkpo
         raise Refused.because(error) from error
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def parse_page(data: bytes) -> dict[str, Any]:
+    """A page of the agreed form, by its members; nothing of it is verified. Raises `TooLarge`, `Malformed`."""
     if len(data) > MAX_PAGE_BYTES:
         raise TooLarge(f"a page has at most {MAX_PAGE_BYTES} bytes")
     try:

@@ -105,3 +105,30 @@ class Link(Protocol):
     async def deliver_receipt(self, token: str) -> None:
         """Hand a receipt over."""
         ...
+
+
+class Outbox(Protocol):
+    """The sender's side of one pushed link: writes pages of the feed to the peer, and keeps the peer's receipts."""
+
+    def confirmed(self, lane: Lane) -> int:
+        """How far the peer has confirmed the lane: where to go on."""
+        ...
+
+    def page(self, lane: Lane, start: int, limit: int) -> tuple[bytes, int, int]:
+        """The page that begins at `start`, where it ends, and how long the feed is.
+
+        Raises `DirectoryStale` while nothing may leave, `FromBeyondHead` for a start that the feed has not.
+        """
+        ...
+
+    def accept(self, lane: Lane, token: str) -> int:
+        """Keep a receipt of the peer, durably, and return its size. Raises `FederationError` for one that is none."""
+        ...
+
+
+class PushLink(Protocol):
+    """The road to one peer, for pages that it cannot fetch."""
+
+    async def push(self, page: bytes) -> str:
+        """Hand a page over and return the receipt. Raises `LinkDown`, or what the peer refused with."""
+        ...

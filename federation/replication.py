@@ -101,38 +101,39 @@ class _Courier:
             await self._task
 
 
-@dataclass(slots=True)
-class PeerLoop:
-    """Pull both lanes of one peer until they are drained, then wait for a hint or the timer.
+@dataclass(slots=True, kw_only=True)
+class LaneLoop:
+    """Work off both lanes between this node and one peer, each at its own pace, then wait for a hint or the timer.
 
-    `clock` gives monotonic seconds, `sleep` waits, `chance` gives a number in [0, 1), `offload` runs a blocking call
-    beside the event loop (in a simulation: just calls it). `poll` is the time between rounds without a hint.
+    `clock` gives monotonic seconds, `chance` gives a number in [0, 1), `offload` runs a blocking call beside the event
+    loop (in a simulation: just calls it). `poll` is the time between rounds without a hint.
     """
 
     peer: str
-    link: Link
-    desk: Desk
     clock: Callable[[], float]
     chance: Callable[[], float]
     offload: Callable[..., Awaitable[Any]]
     poll: float = 60.0
     backoff: Backoff = field(default_factory=Backoff)
-    on_applied: Callable[[Lane, int, int], None] | None = None
     lanes: dict[Lane, LaneState] = field(default_factory=lambda: {lane: LaneState() for lane in LANES})
     _wake: dict[Lane, asyncio.Event] = field(default_factory=lambda: {lane: asyncio.Event() for lane in LANES})
 
     def hint(self) -> None:
-        """The peer says that it has something: look now."""
+        """There is something: look now."""
         for event in self._wake.values():
             event.set()
 
     async def run(self) -> None:
-        """Pull both lanes for ever, each at its own pace. Ends only by cancellation."""
+        """Work off both lanes for ever, each at its own pace. Ends only by cancellation."""
         await asyncio.gather(*(self._run_lane(lane) for lane in LANES))
 
     async def round(self) -> int:
-        """Drain both lanes once, urgent first, and return how many entries were taken in. Raises what went wrong."""
+        """Drain both lanes once, urgent first, and return how many entries went. Raises what went wrong."""
         return sum([await self.drain(lane) for lane in LANES])
+
+    async def drain(self, lane: Lane) -> int:
+        """Work one lane off until nothing is left, and return how many entries went."""
+        raise NotImplementedError
 
     async def _run_lane(self, lane: Lane) -> None:
         state = self.lanes[lane]
@@ -151,6 +152,29 @@ class PeerLoop:
                 pause = self.poll * (1.0 + 0.2 * self.chance())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake[lane].wait(), timeout=pause)
+
+    @staticmethod
+    def _learn_rate(state: LaneState, size: int, elapsed: float) -> None:
+        """What the link carried just now, in bytes a second."""
+        rate = size / max(elapsed, 1e-6)
+        state.rate = rate if state.rate is None else RATE_MEMORY * state.rate + (1 - RATE_MEMORY) * rate
+
+    @staticmethod
+    def _learn_size(state: LaneState, size: int, entries: int) -> None:
+        """How large a page may be: what the link carries in the time that an urgent entry may wait."""
+        if entries:
+            state.entry_bytes = size / entries
+        if state.rate is not None:
+            state.limit = max(1, min(MAX_ENTRIES, int(state.rate * PAGE_SECONDS / state.entry_bytes)))
+
+
+@dataclass(slots=True, kw_only=True)
+class PeerLoop(LaneLoop):
+    """Pull both lanes of one peer until they are drained, then wait for a hint or the timer."""
+
+    link: Link
+    desk: Desk
+    on_applied: Callable[[Lane, int, int], None] | None = None
 
     async def drain(self, lane: Lane) -> int:
         """Pull pages of one lane until the peer has no more; the next page travels while one is stored."""
@@ -228,9 +252,7 @@ class PeerLoop:
         state = self.lanes[lane]
         began = self.clock()
         data = await self.link.fetch(lane=lane, start=start, limit=state.limit, note=note)
-        elapsed = max(self.clock() - began, 1e-6)
-        rate = len(data) / elapsed
-        state.rate = rate if state.rate is None else RATE_MEMORY * state.rate + (1 - RATE_MEMORY) * rate
+        self._learn_rate(state, len(data), self.clock() - began)
         return data
 
     async def _deliver(self, state: LaneState, token: str) -> None:
@@ -239,10 +261,3 @@ class PeerLoop:
         with contextlib.suppress(LinkDown, FederationError):
             await self.link.deliver_receipt(token)
             state.confirmed = True
-
-    @staticmethod
-    def _learn_size(state: LaneState, size: int, entries: int) -> None:
-        if entries:
-            state.entry_bytes = size / entries
-        if state.rate is not None:
-            state.limit = max(1, min(MAX_ENTRIES, int(state.rate * PAGE_SECONDS / state.entry_bytes)))

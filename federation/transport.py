@@ -82,6 +82,11 @@ class PeerLink:
         """Hand a receipt over."""
         await self.request("POST", "/cnp/1/receipts", body=token.encode(), content_type=RECEIPT_TYPE)
 
+    async def push(self, page: bytes) -> str:
+        """Hand a page of this node's feed over; the answer is the peer's receipt."""
+        answer = await self.request("POST", "/cnp/1/inbox", body=page, content_type=JSON)
+        return answer.decode("ascii", "replace")
+
     async def hint(self) -> None:
         """Tell the peer that there is something for it. Carries no content."""
         await self.request("POST", "/cnp/1/hints", body=b"{}", content_type=JSON)

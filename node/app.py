@@ -135,6 +135,7 @@ def build(home: Home) -> FastAPI:
         health,
         middleware,
         peer,
+        peer_inbox,
         policies,
         problems,
         records,
@@ -168,7 +169,7 @@ def build(home: Home) -> FastAPI:
     )
     face = peer.PeerFace(
         node=home.settings.id,
-        authority=httpsig.authority_of(home.settings.url),
+        authority=httpsig.authority_of(home.settings.url or f"http://{home.settings.listen}"),
         database=home.database,
         membership=home.membership,
         nonces=Nonces(home.database),
@@ -177,7 +178,8 @@ def build(home: Home) -> FastAPI:
         exchange=loops,
         clock=home.clock,
     )
-    app.include_router(peer.router(face))
+    for face_of_peers in (peer, peer_inbox):
+        app.include_router(face_of_peers.router(face))
     office = deps.Office(
         settings=home.settings,
         database=home.database,

@@ -45,7 +45,8 @@ class Settings:
     country: str | None = None
     region: str | None = None
     url: str = ""
-    """The public address that peers use; its authority is what signed requests must name."""
+    """The public address that peers use; its authority is what signed requests must name. Empty: peers cannot reach
+    this node, which pushes its pages and fetches those of others."""
     listen: str = DEFAULT_LISTEN
     database: str = "sqlite:///node.db"
     poll_seconds: float = 60.0
@@ -176,7 +177,7 @@ def write(settings: Settings) -> None:
     lines = ["# Settings of this node. config/node.example.toml explains every key.", "", "[node]"]
     for key in ("id", "name", "kind", "country", "region", "url"):
         value = getattr(settings, key)
-        if value:
+        if value or key == "url":  # an empty one is said: without the line there would be one by default
             lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
     lines += ["", "[http]", f"listen = {json.dumps(settings.listen)}"]
     lines += ["", "[database]", f"url = {json.dumps(settings.database)}"]

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 quarantine_app: Final = typer.Typer(
     help="Entries whose body is not in use, with the reason.", no_args_is_help=True, rich_markup_mode=None
 )
+ROADS: Final = {
+    None: "none",
+    "fetched": "fetched from",
+    "pushed": "fetched from, pushed to",
+    "pushes": "pushes",
+    "bundles": "none: bundles only",
+}
+"""How pages go to and fro with a peer, for people."""
 STATES: Final = ("held", "awaiting", "released", "explained", "erased")
 
 
@@ -89,7 +97,7 @@ def peers(context: typer.Context) -> None:
         [
             (
                 one["id"] + (" (this node)" if one["self"] else ""), one["name"], one["kind"], one["country"],
-                one["region"], one["status"], one["endpoint"] or "pushes", one["sent"], one["confirmed"],
+                one["region"], one["status"], one["endpoint"] or ROADS[one["road"]], one["sent"], one["confirmed"],
                 one["received"], one["head"],
             )
             for one in listed
@@ -102,12 +110,15 @@ def peers(context: typer.Context) -> None:
 
 
 def _peer(directory: Directory, name: str, own: str, sent: list[Row[Any]], got: list[Row[Any]]) -> dict[str, Any]:
+    from node.services.pushing import road_to
+
     member = directory.members[name]
     out = [row for row in sent if row.recipient == name]
     into = [row for row in got if row.sender == name]
     return {
         "id": member.id, "name": member.name, "kind": member.kind, "country": member.country, "region": member.region,
         "roles": sorted(member.roles), "status": member.status, "endpoint": member.endpoint, "self": member.id == own,
+        "road": road_to(directory, own, name),
         "sent": sum(row.size for row in out), "confirmed": sum(row.receipt_size for row in out),
         "received": sum(row.size for row in into), "head": sum(max(row.head, row.size) for row in into),
         "updated_at": max((row.updated_at for row in into), default=None),

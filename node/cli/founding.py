@@ -39,6 +39,9 @@ def init(
     kind: Annotated[str, typer.Option(help="administration, rilo or oversight.")] = "administration",
     region: Annotated[str | None, typer.Option(help="WCO region, such as ESA or EUR.")] = None,
     url: Annotated[str | None, typer.Option(help="The address that peers use. Default: http:// and --listen.")] = None,
+    behind_firewall: Annotated[
+        bool, typer.Option("--behind-firewall", help="Peers cannot reach it: it has no address, and pushes.")
+    ] = False,
     listen: Annotated[str | None, typer.Option(help="host:port to serve on. Default: 127.0.0.1:8443.")] = None,
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL. Default: SQLite in the home; or postgresql+psycopg://...")
@@ -48,6 +51,9 @@ def init(
     from node.services import founding
 
     at = session(context)
+    if behind_firewall and url:
+        raise Refusal("--behind-firewall: says that the node has no address; leave out it or --url", status=2)
+    url = "" if behind_firewall else url
     settings = _settings(
         at.home,
         {

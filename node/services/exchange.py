@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from federation.errors import DirectoryStale, FederationError
-from federation.replication import LinkDown, PeerLoop
+from federation.pushing import PushLoop
+from federation.replication import LaneLoop, LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.services import indexing
 from node.services.intake import PeerDesk
+from node.services.pushing import FeedOutbox, take
 from node.services.verifiers import Verifiers
 from node.storage import feeds
 
@@ -82,6 +84,8 @@ class Exchange:
     clock: Callable[[], int]
     verifiers: Verifiers = field(default_factory=lambda: Verifiers(0))
     loops: dict[str, PeerLoop] = field(default_factory=dict)
+    pushers: dict[str, PushLoop] = field(default_factory=dict)
+    """Loops that push, where this node has no address at which peers could fetch."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _grown: set[str] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -91,6 +95,7 @@ class Exchange:
     _busy_at: float = -1e9
     _looked_at: float = -1e9
     _newer: threading.Event = field(default_factory=threading.Event)
+    _taking: dict[str, asyncio.Lock] = field(default_factory=dict)
     _hinting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _hinted: dict[str, float] = field(default_factory=dict)
 
@@ -151,6 +156,27 @@ class Exchange:
             offload=asyncio.to_thread, poll=self.poll_seconds, on_applied=partial(self._applied, peer),
         )  # fmt: skip
 
+    def outbox(self, peer: str) -> FeedOutbox:
+        """Where the pages for a peer are written that cannot fetch them."""
+        return FeedOutbox(
+            peer=peer, node=self.node, database=self.database, membership=self.membership,
+            log_signer=self.log_signer, clock=self.clock,
+        )  # fmt: skip
+
+    def pusher_for(self, peer: str) -> PushLoop:
+        """A loop that pushes to a peer, not started."""
+        return PushLoop(
+            peer=peer, link=self.link(peer), outbox=self.outbox(peer), clock=time.monotonic, chance=random.random,
+            offload=asyncio.to_thread, poll=self.poll_seconds, on_pushed=lambda _lane, _size: self.busy(),
+        )  # fmt: skip
+
+    async def take(self, peer: str, page: bytes) -> str:
+        """Take in a page that a peer handed over; the receipt. Pages of one peer are taken in one after the other."""
+        async with self._taking.setdefault(peer, asyncio.Lock()):
+            receipt = await asyncio.to_thread(take, self.desk(peer), page)
+        self.busy()
+        return receipt
+
     def _applied(self, peer: str, lane: Lane, stored: int, quarantined: int) -> None:
         self._busy_at = time.monotonic()
         log.info("page applied", peer=peer, lane=lane, stored=stored, quarantined=quarantined)
@@ -205,24 +231,33 @@ class Exchange:
                 self._newer.set()
 
     def _match_loops(self, directory: Directory) -> None:
-        """A loop for every active member with an address, and for nobody else."""
-        wanted = {
-            member.id
-            for member in directory.members.values()
-            if member.id != self.node and member.status == "active" and member.endpoint is not None
-        }
-        for peer in wanted - self._tasks.keys():
-            self.loops[peer] = self.loop_for(peer)
-            self._tasks[peer] = asyncio.create_task(self._keep_running(peer), name=f"replicate {peer}")
-        for peer in self._tasks.keys() - wanted:
-            self._tasks.pop(peer).cancel()
-            self.loops.pop(peer, None)
+        """A loop for every active member with an address, two where this node has none, and for nobody else."""
+        wanted: dict[str, tuple[str, Callable[[], LaneLoop]]] = {}
+        for peer in roads(directory, self.node, with_endpoint=True):
+            wanted[f"replicate {peer}"] = (peer, partial(self._puller, peer))
+            if pushes(directory, self.node):
+                wanted[f"push {peer}"] = (peer, partial(self._pusher, peer))
+        for name, (peer, make) in wanted.items():
+            if name not in self._tasks:
+                self._tasks[name] = asyncio.create_task(self._keep_running(make(), peer), name=name)
+        for name in self._tasks.keys() - wanted.keys():
+            self._tasks.pop(name).cancel()
+        self.loops = {peer: loop for peer, loop in self.loops.items() if f"replicate {peer}" in wanted}
+        self.pushers = {peer: loop for peer, loop in self.pushers.items() if f"push {peer}" in wanted}
 
-    async def _keep_running(self, peer: str) -> None:
+    def _puller(self, peer: str) -> LaneLoop:
+        self.loops[peer] = self.loop_for(peer)
+        return self.loops[peer]
+
+    def _pusher(self, peer: str) -> LaneLoop:
+        self.pushers[peer] = self.pusher_for(peer)
+        return self.pushers[peer]
+
+    async def _keep_running(self, loop: LaneLoop, peer: str) -> None:
         """A loop must not die of a fault of ours: log it, wait, go on from the stored position."""
         while True:
             try:
-                await self.loops[peer].run()
+                await loop.run()
             except Exception as error:  # noqa: BLE001 - the last resort, told in the log
                 log.error("replication loop failed", peer=peer, error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
                 await asyncio.sleep(5.0)
@@ -246,6 +281,11 @@ class Exchange:
                 asyncio.get_running_loop().call_later(HINT_SECONDS, self._wake.set)
 
     async def _hint(self, peer: str) -> None:
+        if peer in self.pushers:
+            # It could not fetch: what has grown is brought to it.
+            self.pushers[peer].hint()
+            self._hinting.pop(peer, None)
+            return
         try:
             await self.link(peer).hint()
         except LinkDown:
@@ -296,17 +336,20 @@ class Exchange:
         """One round with every peer now, and what came of it (for `tidewaiter sync`)."""
         directory = await asyncio.to_thread(self.membership.current)
         results: dict[str, Any] = {}
-        for member in sorted(directory.members.values(), key=lambda member: member.id):
-            if member.id == self.node or member.status != "active" or member.endpoint is None:
-                continue
-            loop = self.loop_for(member.id)
-            try:
-                results[member.id] = {"entries": await loop.round(), "problem": None}
-            except (LinkDown, FederationError) as error:
-                results[member.id] = {
-                    "entries": sum(lane.pulled for lane in loop.lanes.values()),
-                    "problem": str(error),
-                }
+        for peer in roads(directory, self.node, with_endpoint=True):
+            loops: list[LaneLoop] = [self.loop_for(peer)]
+            if pushes(directory, self.node):
+                loops.append(self.pusher_for(peer))
+            problem, counts = None, []
+            for loop in loops:
+                try:
+                    counts.append(await loop.round())
+                except (LinkDown, FederationError) as error:
+                    counts.append(sum(lane.pulled for lane in loop.lanes.values()))
+                    problem = problem or str(error)
+            results[peer] = {"entries": counts[0], "problem": problem}
+            if len(counts) > 1:
+                results[peer]["pushed"] = counts[1]
         return results
 
     async def stop(self) -> None:
@@ -319,3 +362,18 @@ class Exchange:
         self._tasks.clear()
         await self.client.aclose()
         self.verifiers.stop()
+
+
+def pushes(directory: Directory, node: str) -> bool:
+    """Whether a node has no address in the directory, so that it must bring what others would fetch."""
+    member = directory.member(node)
+    return member is not None and member.endpoint is None
+
+
+def roads(directory: Directory, node: str, *, with_endpoint: bool) -> list[str]:
+    """The active members other than `node` that have an address, or those that have none."""
+    return sorted(
+        member.id
+        for member in directory.members.values()
+        if member.id != node and member.status == "active" and (member.endpoint is not None) == with_endpoint
+    )

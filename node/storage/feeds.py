@@ -233,6 +233,18 @@ def in_feed(connection: Connection, sender: str, lane: Lane, *, for_update: bool
     return connection.execute(statement.with_for_update() if for_update else statement).first()
 
 
+def in_leaves(connection: Connection, feed: FeedId, start: int, end: int) -> list[str]:
+    """The leaves `start` to `end` (not included) that were taken in of a peer's feed."""
+    statement = (
+        select(entry_in.c.leaf)
+        .join(feed_in, feed_in.c.id == entry_in.c.feed)
+        .where(feed_in.c.sender == feed.sender, feed_in.c.lane == feed.lane, feed_in.c.epoch == feed.epoch)
+        .where(entry_in.c.n >= start, entry_in.c.n < end)
+        .order_by(entry_in.c.n)
+    )
+    return list(connection.scalars(statement))
+
+
 def in_feeds(connection: Connection) -> list[Row[Any]]:
     """All incoming feeds, by sender."""
     return list(connection.execute(select(feed_in).order_by(feed_in.c.sender, feed_in.c.lane.desc(), feed_in.c.epoch)))
