@@ -10,7 +10,7 @@ ARGS ?=
 QUICK ?=
 SCHEDULES ?=
 
-.PHONY: help setup demo test soak lint format bench serve migrate lock clean
+.PHONY: help setup demo test soak mutation lint format bench serve migrate lock clean
 
 help: ## print this help
 	@echo "Tidewaiter: a federated intelligence-sharing node for customs. Targets:"
@@ -34,6 +34,10 @@ test: $(STAMP) ## all tests, on SQLite and PostgreSQL
 
 soak: $(STAMP) ## play schedules of faults in the simulator (SECONDS=60, or SCHEDULES=200); the last line counts them
 	@$(BIN)/python -m tests.simulator.soak --jobs $(JOBS) $(if $(SCHEDULES),--schedules $(SCHEDULES),--seconds $(or $(SECONDS),60)) $(ARGS)
+
+mutation: $(STAMP) ## change what decides, line by line, and see tests fail: the last line counts the changes noticed
+	@$(BIN)/mutmut run --max-children $(JOBS) $(ARGS) > mutants.log 2>&1 || { tail -20 mutants.log; exit 1; }
+	@$(BIN)/mutmut results --all true | awk '/: survived/ {s++; print} /: (killed|timeout)/ {k++} END {printf "{\"killed\":%d,\"survived\":%d,\"share\":%.3f}\n", k, s, k / (k + s)}'
 
 lint: $(STAMP) ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .

@@ -489,6 +489,36 @@ def test_limits_hold():
     assert verify(token(over(long), [long]), profile=False)
 
 
+@pytest.mark.parametrize("profile", [True, False])
+@pytest.mark.parametrize("where", ["in claims", "in a disclosure"])
+def test_a_depth_beyond_the_limit_is_refused(where, profile):
+    def opens(depth):
+        value = "x"
+        for _ in range(depth):
+            value = [value]
+        deep = member("deep", value)
+        presented = token({**over(), "deep": value}) if where == "in claims" else token(over(deep), [deep])
+        return verify(presented, profile=profile)
+
+    depths = [depth for depth in range(1, 12) if _holds(opens, depth)]
+    # The payload's own object and a disclosure's own array are a level each.
+    assert depths == list(range(1, 8))
+
+
+def _holds(opens, depth):
+    try:
+        opens(depth)
+    except CryptoError:
+        return False
+    return True
+
+
+def test_a_claim_longer_than_the_limit_is_refused():
+    verify(token({**over(), "long": "x" * 16_384}))
+    with pytest.raises(CryptoError):
+        verify(token({**over(), "long": "x" * 16_385}))
+
+
 def test_400_disclosures_are_opened():
     many = [member(str(n), n) for n in range(400)]
     assert len(verify(token(over(*many), many)).groups) == 400
