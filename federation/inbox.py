@@ -16,6 +16,9 @@ numbered in `_judge_entry`:
 10. `prev` names the neighbour that is held
 11. the highest grant counter wins
 
+What may be held of a record is what its entry with the highest grant counter says, whichever lane that came by: an
+older body that arrives after a `less` or `tighten` is taken in only as far as those left it (`_late`).
+
 An entry that fails is quarantined with its reason and the feed goes on: one bad entry never stops a feed.
 
 Trust: until step 5 the body is hostile; the leaf is its sender's word all along.
@@ -45,7 +48,7 @@ from federation.errors import (
 )
 from federation.feed import Leaf, parse_leaf
 from federation.grants import Handling, HandlingRefused, strictest
-from federation.ports import Held, HeldVersion, Holdings
+from federation.ports import Bound, Held, HeldVersion, Holdings
 
 if TYPE_CHECKING:
     from federation.directory import Directory
@@ -63,16 +66,26 @@ class Store:
     newest: bool
     pending: bool
     """Fewer groups came than were granted: something later must explain it."""
+    mask: int
+    """The groups to keep: those shown, less what was taken back before they came."""
+    gc: int
+    """The grant counter after it: the leaf's, or that of the withdrawal that overtook it."""
+    entry: PageEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """More groups of a version that is held (`more`)."""
+    """More groups of a version that is held: by `more`, or by a body that a withdrawal overtook."""
 
     n: int
     leaf: Leaf
     record: VerifiedRecord
     handling: Handling
+    pending: bool
+    mask: int
+    """The groups to hold afterwards."""
+    gc: int
+    entry: PageEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +245,7 @@ def _judge_entry(
         _check_standing(leaf, sender=sender, directory=directory)
     known = held.get((leaf.iss, leaf.rid), Held())
     if leaf.op in {"less", "tighten"}:
-        return _withdrawal(n, leaf, known)
+        return _withdrawal(n, leaf, known)  # its step 11 stands there
     if entry.s is None:  # step 4
         return _without_body(n, entry, leaf, known)
     record = verify(entry.s)  # step 5
@@ -241,7 +254,7 @@ def _judge_entry(
         return Entomb(n, leaf, record)
     if known.tombstoned:  # step 8
         return Skip(n, leaf, "the record was recalled")
-    return _content(n, leaf, record, known)
+    return _content(n, entry, leaf, record, known)
 
 
 def _check_standing(leaf: Leaf, *, sender: str, directory: Directory) -> None:
@@ -253,11 +266,18 @@ def _check_standing(leaf: Leaf, *, sender: str, directory: Directory) -> None:
 
 
 def _without_body(n: int, entry: PageEntry, leaf: Leaf, known: Held) -> Effect:
-    if known.gc >= leaf.gc or known.tombstoned:
+    if (known.gc >= leaf.gc and not _lacks(known, leaf)) or known.tombstoned:
         return Skip(n, leaf, "a later entry has taken this one's place")
     if leaf.op == "tomb":
         raise BodyWithheld("a tomb entry carries its tombstone")
     return Await(n, leaf, entry)
+
+
+def _lacks(known: Held, leaf: Leaf) -> bool:
+    """Whether a withdrawal that came first left groups of this version that nothing has brought yet."""
+    bound, own = known.bound, known.version(leaf.ver)
+    held = 0 if own is None else own.mask
+    return bound is not None and (bound.gc, bound.ver) == (known.gc, leaf.ver) and bool(leaf.gm & bound.gm & ~held)
 
 
 def _check_body(record: VerifiedRecord, leaf: Leaf) -> None:
@@ -271,25 +291,44 @@ def _check_body(record: VerifiedRecord, leaf: Leaf) -> None:
         raise RecordInvalid("a tombstone travels as a tomb entry, and nothing else does")
 
 
-def _content(n: int, leaf: Leaf, record: VerifiedRecord, known: Held) -> Effect:
+def _content(n: int, entry: PageEntry, leaf: Leaf, record: VerifiedRecord, known: Held) -> Effect:
     own = known.version(record.ver)
     if own is not None and own.jh != record.jh:  # step 9
         raise RecordEquivocation("another envelope of the same record version is held")
     _check_chain(record, known)  # step 10
     if leaf.gc <= known.gc:  # step 11
+        return _late(n, entry, leaf, record, known)
+    handling = _handling(record, leaf)
+    before = 0 if own is None else own.mask
+    if leaf.op == "more" and leaf.gc == 1:
+        raise RecordInvalid("more of a record of which nothing was given before")
+    if leaf.op == "more" and before:
+        mask = (before | record.mask) & leaf.gm
+        return Extend(n, leaf, record, handling, pending=mask != leaf.gm, mask=mask, gc=leaf.gc, entry=entry)
+    newest, pending = record.ver >= known.newest, record.mask != leaf.gm
+    return Store(n, leaf, record, handling, newest, pending, mask=record.mask, gc=leaf.gc, entry=entry)
+
+
+def _late(n: int, entry: PageEntry, leaf: Leaf, record: VerifiedRecord, known: Held) -> Effect:
+    """A body that something newer overtook: of it counts what the newest withdrawal left, under its handling."""
+    bound, own = known.bound, known.version(record.ver)
+    held = 0 if own is None else own.mask
+    left = 0 if bound is None or bound.gc != known.gc or bound.ver != record.ver else record.mask & bound.gm
+    if bound is None or not left & ~held:
         return Skip(n, leaf, "a later grant of this record was applied before")
     handling = _handling(record, leaf)
-    if leaf.op == "more":
-        if own is None:
-            raise RecordInvalid("more groups of a version that is not held here")
-        if (record.mask | own.mask) != leaf.gm:
-            raise RecordInvalid("what is held and what is shown do not make up what was granted")
-        return Extend(n, leaf, record, handling)
-    return Store(n, leaf, record, handling, newest=record.ver >= known.newest, pending=record.mask != leaf.gm)
+    if bound.handling is not None:
+        handling = _join(handling, bound.handling)
+    mask, pending = held | left, held | left != bound.gm
+    if held:
+        return Extend(n, leaf, record, handling, pending=pending, mask=mask, gc=bound.gc, entry=entry)
+    return Store(n, leaf, record, handling, record.ver >= known.newest, pending, mask=mask, gc=bound.gc, entry=entry)
 
 
 def _withdrawal(n: int, leaf: Leaf, known: Held) -> Effect:
-    if leaf.gc <= known.gc:
+    if known.tombstoned:  # step 8
+        return Skip(n, leaf, "the record was recalled")
+    if leaf.gc <= known.gc:  # step 11
         return Skip(n, leaf, "a later grant of this record was applied before")
     if leaf.op == "less":
         return Reduce(n, leaf)
@@ -340,14 +379,31 @@ def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
     if isinstance(effect, Entomb):
         held[key] = replace(known, tombstoned=True)
         return
-    if isinstance(effect, Store):
-        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.record.mask)
-    elif isinstance(effect, Extend):
-        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.leaf.gm)
-    elif isinstance(effect, Reduce):
+    bound = known.bound
+    if isinstance(effect, Store | Extend):
+        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.mask)
+        bound = None if bound is not None and effect.gc > bound.gc else bound
+        held[key] = Held(gc=effect.gc, versions=versions, bound=bound)
+        return
+    leaf = effect.leaf
+    if isinstance(effect, Reduce):
         for ver, version in versions.items():
-            versions[ver] = HeldVersion(version.jh, version.mask & effect.leaf.gm)
-    held[key] = Held(gc=effect.leaf.gc, tombstoned=known.tombstoned, versions=versions)
+            # The bits of one version mean nothing in another, and of an older one nothing is granted any more.
+            same = ver == leaf.ver and version.jh == leaf.jh
+            versions[ver] = HeldVersion(version.jh, version.mask & leaf.gm if same else 0)
+    versions.setdefault(leaf.ver, HeldVersion(leaf.jh, 0))
+    held[key] = Held(gc=leaf.gc, tombstoned=known.tombstoned, versions=versions, bound=bind(bound, effect))
+
+
+def bind(before: Bound | None, effect: Reduce | Tighten) -> Bound:
+    """What is remembered of a withdrawal: its mask, and every handling that was told of this version."""
+    leaf = effect.leaf
+    told = before.handling if before is not None and before.ver == leaf.ver else None
+    if not leaf.gm:  # all was taken back: what is given later is given anew, under its own terms
+        told = None
+    if isinstance(effect, Tighten):
+        told = effect.handling if told is None else _join(told, effect.handling)
+    return Bound(leaf.gc, leaf.ver, leaf.gm, told)
 
 
 def summary(effects: Sequence[Effect]) -> dict[str, int]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from federation.feed import Lane
+    from federation.grants import Handling
     from federation.inbox import OpenedPage
     from federation.pages import VerifiedPage
 
@@ -23,6 +24,22 @@ class HeldVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """What the newest `less` or `tighten` left of a record.
+
+    These come by the urgent lane and can overtake the body that they are about, which comes by the bulk lane: so they
+    are remembered until a higher grant counter comes.
+    """
+
+    gc: int
+    ver: int
+    gm: int
+    """The groups of version `ver` that may be held."""
+    handling: Handling | None = None
+    """What `tighten` told; None where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """What this node holds of one record, (iss, rid)."""
 
@@ -30,6 +47,7 @@ class Held:
     """The highest grant counter that was applied."""
     tombstoned: bool = False
     versions: Mapping[int, HeldVersion] | None = None
+    bound: Bound | None = None
 
     def version(self, ver: int) -> HeldVersion | None:
         """The version, or None."""

@@ -10,8 +10,9 @@ Left to others: storing decisions and feed entries (`node`), and enforcing at th
 and so nothing changes it but a file that two people stand behind.
 """
 
+from federation.policy.classes import Classes, classify, decide_classes
 from federation.policy.compile import CompiledPolicy, compile_policy
-from federation.policy.decision import Decision, Obligations
+from federation.policy.decision import Decision, Obligations, Outcome
 from federation.policy.diff import Change, Difference, diff
 from federation.policy.evaluate import decide, decide_all
 from federation.policy.explain import Reason
@@ -22,6 +23,7 @@ from federation.policy.relaying import Relayed, relayed
 
 __all__ = [
     "Change",
+    "Classes",
     "CompiledPolicy",
     "Decision",
     "Difference",
@@ -29,6 +31,7 @@ __all__ = [
     "Instrument",
     "Mode",
     "Obligations",
+    "Outcome",
     "Policy",
     "PolicyFault",
     "PolicyRefused",
@@ -38,9 +41,11 @@ __all__ = [
     "Rule",
     "Terms",
     "When",
+    "classify",
     "compile_policy",
     "decide",
     "decide_all",
+    "decide_classes",
     "diff",
     "load_policy",
     "relayed",

@@ -1,9 +1,10 @@
 """Turn a policy into masks, once for each version of it.
 
-A *mask* has two bits for each rule. Bit i says "every condition of rule i is true", bit n + i says "no
+A *mask* has three bits for each rule. Bit i says "every condition of rule i is true", bit n + i says "no
 condition of rule i is false". So one integer carries the three-valued outcome of all rules, and two
 integers are joined by `&`: the mask of a recipient, that of its country's place on the route, and that of
-the record. A grant asks the lower bit, a withhold the upper.
+the record. A grant asks the lower bit, a withhold the upper. A third bit, 2n + i, says that the recipient is a
+party to every instrument that grant i rests on and that names its parties.
 
 Every entry of every table below is made by asking `conditions`, so that nothing here knows what a condition
 means.
@@ -23,6 +24,7 @@ from federation.policy.model import RECIPIENT_CONDITIONS, Effect, Mode, Policy, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from federation.attributes import Recipient
     from federation.policy.conditions import Truth
 
 _NOBODY: Final = ""
@@ -84,6 +86,10 @@ class CompiledPolicy:
     by_group: Mapping[str | None, int]
     else_role: int
     else_group: int
+    by_party: Mapping[str | None, int]
+    """Country or node id → the mask of who is a party as that; empty where no instrument names parties."""
+    no_party: int
+    """The mask of those who are party to nothing."""
     relation_atoms: tuple[Atom, ...]
     record_atoms: tuple[Atom, ...]
     instruments: tuple[tuple[int, int | None, int | None], ...]
@@ -115,6 +121,18 @@ class CompiledPolicy:
         times += [time for _, *ends in self.instruments for time in ends if time is not None]
         return min((time for time in times if time > after), default=None)
 
+    def applied(self, mask: int) -> int:
+        """Return the grants whose conditions a mask says are all true, for a party to what they rest on."""
+        return mask & mask >> 2 * self.count & self.grants
+
+    def recipient_mask(self, who: Recipient) -> int:
+        """Return what the conditions on one recipient leave, its place on the route left out."""
+        mask = self.class_mask(who.region, who.roles, who.groups)
+        mask &= self.by_country.get(who.country, self.else_country) & self.by_node.get(who.id, self.else_node)
+        if self.by_party:
+            mask &= self.no_party | self.by_party.get(who.country, 0) | self.by_party.get(who.id, 0)
+        return mask
+
     def class_mask(self, region: str | None, roles: frozenset[str], groups: frozenset[str]) -> int:
         """Return the mask of all members of this region with these roles in these named groups.
 
@@ -132,8 +150,9 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
     """Compile `policy`. Pure, and the only place where masks of recipients are made."""
     rules = policy.rules
     count = len(rules)
-    full = (1 << 2 * count) - 1
+    full = (1 << 3 * count) - 1
     atoms = _atoms(rules, full)
+    by_party, no_party = _parties(policy, full)
     recipient = {name: tuple(atom for atom in atoms if atom.name == name) for name in RECIPIENT_CONDITIONS}
     apart = {*RECIPIENT_CONDITIONS, "relation"}
     known = {instrument.id for instrument in policy.instruments}
@@ -162,6 +181,8 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
         by_group=tables["group"],
         else_role=tables["role"][_NOBODY],
         else_group=tables["group"][_NOBODY],
+        by_party=by_party,
+        no_party=no_party,
         relation_atoms=tuple(atom for atom in atoms if atom.name == "relation"),
         record_atoms=tuple(atom for atom in atoms if atom.name not in apart),
         instruments=tuple(
@@ -206,6 +227,24 @@ def _table(name: str, atoms: tuple[Atom, ...], full: int) -> Mapping[str | None,
             truth = conditions.of_recipient(name, cast("frozenset[str]", atom.wanted), told)
             table[value] &= atom.leaves(truth, full)
     return table
+
+
+def _parties(policy: Policy, full: int) -> tuple[Mapping[str | None, int], int]:
+    """Make the masks of the parties to instruments, and of everybody else.
+
+    An instrument that names parties is the right to share among them, so a grant that rests on it is theirs alone. An
+    administration is a party by its country or by its own id.
+    """
+    count = len(policy.rules)
+    named = {item.id: frozenset(item.parties) for item in policy.instruments if item.parties}
+    needed = [[named[item] for item in rule.legal if item in named] for rule in policy.rules]
+    barred = _bits(bool(parties) for parties in needed)
+    if not barred:
+        return {}, full
+    table: dict[str | None, int] = {}
+    for who in frozenset().union(*(parties for every in needed for parties in every)):
+        table[who] = _bits(bool(every) and all(who in parties for parties in every) for every in needed) << 2 * count
+    return table, full & ~(barred << 2 * count)
 
 
 def _spec(rule: Rule) -> GroupSpec:

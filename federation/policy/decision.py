@@ -92,12 +92,28 @@ class Outcome:
     hit: bool
     obligations: Obligations | None
     bar: str | None
+    held_back: frozenset[str] = frozenset()
+    """Groups that wait for a second officer's approval of this wider audience."""
     _hash: str | None = field(default=None)
+
+    def narrowed(self, groups: frozenset[str]) -> Outcome:
+        """Return the same outcome with no more than these groups: the others wait for an approval.
+
+        The obligations stay as they are: those of all rules that applied, so never looser than of fewer.
+        """
+        held_back = self.query - groups
+        bits = sum(1 << place for place, name in enumerate(self.ground.names) if name in groups)
+        feed, asked = self.feed & bits, self.asked & bits
+        obligations = self.obligations if asked else None
+        return Outcome(
+            self.ground, self.mask, feed, asked, self.groups & groups, self.query & groups,
+            hit=bool(asked), obligations=obligations, bar=self.bar, held_back=held_back,
+        )  # fmt: skip
 
     def stored(self) -> dict[str, JsonValue]:
         """Return the stored form, a new one each time."""
         policy, mask = self.ground.policy, self.mask
-        applied = mask & policy.grants & ~self.ground.closed
+        applied = policy.applied(mask) & ~self.ground.closed
         possible = mask >> policy.count
         value: dict[str, JsonValue] = {
             "v": 1,
@@ -119,6 +135,8 @@ class Outcome:
             value["purpose"] = self.ground.facts.purpose
         if self.bar is not None:
             value["bar"] = self.bar
+        if self.held_back:
+            value["held_back"] = list(sorted(self.held_back))  # noqa: C413
         return value
 
     def content_hash(self) -> str:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from federation.policy.compile import CompiledPolicy
     from federation.policy.model import Terms
 
-_HOME: Final = -1
-_NOBODY: Final = -2
+HOME: Final = -1
+NOBODY: Final = -2
 """In the place of a mask, which is never negative."""
 
 
@@ -65,7 +65,7 @@ def decide_all(
         issued=issued,
         second_release=second_release,
     )
-    evaluation = _Evaluation(ground)
+    evaluation = Evaluation(ground)
     return [Decision(who, outcome) for who, outcome in zip(recipients, evaluation.outcomes(recipients), strict=True)]
 
 
@@ -93,7 +93,7 @@ def decide(
     )[0]
 
 
-class _Evaluation:
+class Evaluation:
     """The outcomes of one call, each distinct mask once."""
 
     def __init__(self, ground: Ground) -> None:
@@ -106,6 +106,7 @@ class _Evaluation:
         policy, home = self._ground.policy, self._ground.policy.country
         of_country, elsewhere = self._by_country()
         by_node, else_node = policy.by_node, policy.else_node
+        by_party, no_party = policy.by_party, policy.no_party
         of_class: dict[tuple[str | None, frozenset[str], frozenset[str]], int] = {}
         made: dict[int, Outcome] = {}
         found = []
@@ -116,13 +117,15 @@ class _Evaluation:
             if mask is None:
                 mask = of_class[key] = policy.class_mask(*key)
             mask &= of_country.get(country, elsewhere) & by_node.get(who.id, else_node)
+            if by_party:
+                mask &= no_party | by_party.get(country, 0) | by_party.get(who.id, 0)
             if country == home or who.id == home:  # noqa: PLR1714 - a set built for every member is slow
-                mask = _HOME
+                mask = HOME
             elif country is None and not any(key):
-                mask = _NOBODY
+                mask = NOBODY
             outcome = made.get(mask)
             if outcome is None:
-                outcome = made[mask] = self._outcome(mask)
+                outcome = made[mask] = self.outcome(mask)
             found.append(outcome)
         return found
 
@@ -138,13 +141,14 @@ class _Evaluation:
         }
         return masks, ground.mask & else_country & elsewhere
 
-    def _outcome(self, mask: int) -> Outcome:
-        if mask == _HOME:
+    def outcome(self, mask: int) -> Outcome:
+        """Return what a mask leads to; HOME and NOBODY lead to nothing."""
+        if mask == HOME:
             return self._nothing(0, f"{self._ground.policy.country} is at home here")
-        if mask == _NOBODY:
+        if mask == NOBODY:
             return self._nothing(0, "the directory tells nothing of this recipient")
         ground, policy = self._ground, self._ground.policy
-        applied = mask & policy.grants & ~ground.closed
+        applied = policy.applied(mask) & ~ground.closed
         feed, asked = self._granted(applied)
         denied = self._covered(mask >> policy.count & policy.withholds)
         feed &= ~denied

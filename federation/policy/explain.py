@@ -98,6 +98,8 @@ class Expansion:
             wants = self._unknown([rule])
             parts = [f"needs {self._told_not(wants)}"] if wants else []
             parts += self.ground.obstacles(rule, place)
+            if not self.mask >> 2 * self.ground.policy.count + place & 1:
+                parts.append(f"rests on {', '.join(rule.legal)}, and {self.who.id} is not a party to all of it")
             sentences.append(f"rule {rule.id!r} {', and '.join(parts)}")
         unknown = self._unknown(rule for rule, _ in near)
         return Reason(name, "withheld", near[0][0].id, "withheld: " + "; ".join(sentences), unknown)
@@ -105,7 +107,7 @@ class Expansion:
     def _grants(self, bit: int, *, applied: bool) -> Iterator[tuple[Rule, int]]:
         """Go through the grants of this group that applied, or those that nothing told speaks against."""
         compiled = self.ground.policy
-        open_ = self.mask & compiled.grants & ~self.ground.closed
+        open_ = compiled.applied(self.mask) & ~self.ground.closed
         possible = self.mask >> compiled.count & compiled.grants
         for rule, place in self._placed(open_ if applied else possible):
             if self.ground.covers[place] & bit:

@@ -25,7 +25,7 @@ from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
 from node.services import bodies, erasing
 from node.services.verifiers import Verifiers
-from node.storage import feeds, quarantine, records
+from node.storage import bounds, feeds, followers, fulltext, quarantine, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,20 +130,22 @@ def store(connection: Connection, feed: Row[Any], sender: str, effects: Sequence
     for effect in effects:
         match effect:
             case inbox.Store():
-                if effect.leaf.gc == 1 and effect.record.ver == 1:
+                if effect.gc == 1 and effect.record.ver == 1 and not effect.pending:
                     fresh.append(effect)
                     continue
                 _flush(connection, fresh, now=now)
                 _replace(connection, effect, now=now)
+                _unless_whole(connection, feed, sender, effect, now=now)
             case inbox.Extend():
                 _flush(connection, fresh, now=now)
                 _extend(connection, effect)
+                _unless_whole(connection, feed, sender, effect, now=now)
             case inbox.Reduce():
                 _flush(connection, fresh, now=now)
                 _reduce(connection, effect, now=now)
             case inbox.Tighten():
                 _flush(connection, fresh, now=now)
-                _tighten(connection, effect)
+                _tighten(connection, effect, now=now)
             case inbox.Entomb():
                 _flush(connection, fresh, now=now)
                 _entomb(connection, effect, now=now)
@@ -181,12 +183,19 @@ def _flush(connection: Connection, fresh: list[inbox.Store], *, now: int) -> Non
 
 def _version(effect: inbox.Store) -> records.NewVersion:
     item = effect.record
+    disclosures = bodies.in_bit_order(item.disclosures, item.index)
+    facets, title = item.facets, item.title
+    if effect.mask != item.mask:  # some of it was taken back before it came: what is not kept is not looked at
+        disclosures = [
+            text for bit, text in zip(bodies.bits(item.mask), disclosures, strict=True) if effect.mask >> bit & 1
+        ]
+        facets, title = get_schema(item.sch).indexed(bodies.reopen(item.jwt, disclosures).groups)
     return records.NewVersion(
         iss=item.iss, rid=item.rid, ver=item.ver, kind=item.kind, sch=item.sch, jh=item.jh, jwt=item.jwt,
-        disclosures=bodies.in_bit_order(item.disclosures, item.index), mask=item.mask, width=item.width, iat=item.iat,
-        prev=item.prev, handling=_text(effect.handling), title=item.title,
-        state="received" if effect.newest else "superseded", pending=effect.pending, gc=effect.leaf.gc,
-        facets=item.facets,
+        disclosures=disclosures, mask=effect.mask, width=item.width, iat=item.iat,
+        prev=item.prev, handling=_text(effect.handling), title=title,
+        state="received" if effect.newest else "superseded", pending=effect.pending, gc=effect.gc,
+        facets=facets,
     )  # fmt: skip
 
 
@@ -208,46 +217,84 @@ def _replace(connection: Connection, effect: inbox.Store, *, now: int) -> None:
     (row_id,) = records.keep(connection, [version], now=now)
     if not effect.newest:
         records.drop_facets(connection, row_id, version.kind, version.iss, version.facets)
-    quarantine.explain(connection, effect.leaf.iss, effect.leaf.rid, gc=effect.leaf.gc)
+    _unbind(connection, effect)
+
+
+def _unbind(connection: Connection, effect: inbox.Store | inbox.Extend) -> None:
+    """A body was taken in: older withdrawals need not be remembered, and what it brings need not be waited for."""
+    iss, rid = effect.leaf.iss, effect.leaf.rid
+    bounds.forget(connection, iss, rid, below=effect.gc)
+    if not effect.pending:
+        quarantine.explain(connection, iss, rid, gc=effect.gc)
+
+
+def _unless_whole(
+    connection: Connection, feed: Row[Any], sender: str, effect: inbox.Store | inbox.Extend, *, now: int
+) -> None:
+    """Fewer groups came than were granted: wait for what explains it, as for a body that did not come at all."""
+    if effect.pending:
+        waiting = inbox.Await(effect.n, effect.leaf, effect.entry)
+        quarantine.wait_for(connection, feed.id, sender, waiting, now=now)
 
 
 def _extend(connection: Connection, effect: inbox.Extend) -> None:
     """More groups of a held version: both sets of disclosures, in the order of their bits."""
+    item = effect.record
     for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
-        if row.ver != effect.record.ver:
+        if row.ver != item.ver:
             continue
-        before = bodies.reopen_row(row)
-        merged = bodies.in_bit_order(
-            {**before.disclosures, **effect.record.disclosures}, {**before.index, **effect.record.index}
-        )
-        _rewrite(connection, row, merged, effect.leaf.gm, gc=effect.leaf.gc, handling=_text(effect.handling))
+        held = dict(zip(bodies.bits(int(row.mask, 16)), row.disclosures.split("~"), strict=True))
+        held |= {item.index[group]: text for group, text in item.disclosures.items()}
+        kept = [held[bit] for bit in bodies.bits(effect.mask)]
+        handling = strictest(Handling.from_json(json.loads(row.handling)), effect.handling)
+        _rewrite(
+            connection, row, kept, effect.mask, gc=effect.gc, handling=_text(handling), pending=effect.pending
+        )  # fmt: skip
+    _unbind(connection, effect)
 
 
 def _reduce(connection: Connection, effect: inbox.Reduce, *, now: int) -> None:
-    """What is not in the new mask is erased, in every version that is held."""
-    rows = records.by_key(connection, effect.leaf.iss, effect.leaf.rid)
-    if not rows and not effect.leaf.gm:
-        # The urgent lane was faster than the bulk lane: what was taken back must not come in by the slower one.
-        leaf = effect.leaf
-        records.reserve(connection, iss=leaf.iss, rid=leaf.rid, ver=leaf.ver, jh=leaf.jh, gc=leaf.gc, now=now)
+    """What is not in the new mask is erased; of other versions than the one named, everything."""
+    leaf = effect.leaf
+    rows = records.by_key(connection, leaf.iss, leaf.rid)
     for row in rows:
+        same = (row.ver, row.jh) == (leaf.ver, leaf.jh)
         held = int(row.mask, 16)
+        left = held & leaf.gm if same else 0
         if not row.jwt:
-            records.set_state(connection, [row.id], row.state, gc=effect.leaf.gc)
-        elif effect.leaf.gm & held == 0:
-            erasing.erase_version(connection, row, gc=effect.leaf.gc)
+            records.set_state(connection, [row.id], row.state, gc=leaf.gc)
+        elif not left:
+            erasing.erase_version(connection, row, gc=leaf.gc)
         else:
-            kept = bodies.chosen(row.disclosures, held, effect.leaf.gm)
-            _rewrite(connection, row, kept, effect.leaf.gm & held, gc=effect.leaf.gc, handling=row.handling)
-    quarantine.explain(connection, effect.leaf.iss, effect.leaf.rid, gc=effect.leaf.gc)
+            kept = bodies.chosen(row.disclosures, held, left)
+            _rewrite(
+                connection, row, kept, left, gc=leaf.gc, handling=row.handling, pending=left != leaf.gm
+            )  # fmt: skip
+    _remember(connection, rows, effect, now=now)
+    quarantine.explain(connection, leaf.iss, leaf.rid, gc=leaf.gc)
 
 
-def _tighten(connection: Connection, effect: inbox.Tighten) -> None:
-    for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
+def _tighten(connection: Connection, effect: inbox.Tighten, *, now: int) -> None:
+    leaf = effect.leaf
+    rows = records.by_key(connection, leaf.iss, leaf.rid)
+    for row in rows:
         if row.jwt:
             handling = strictest(Handling.from_json(json.loads(row.handling)), effect.handling)
-            disclosures = row.disclosures.split("~") if row.disclosures else []
-            _rewrite(connection, row, disclosures, int(row.mask, 16), gc=effect.leaf.gc, handling=_text(handling))
+            records.replace_handling(connection, row.id, handling=_text(handling), gc=leaf.gc)
+        else:
+            records.set_state(connection, [row.id], row.state, gc=leaf.gc)
+    _remember(connection, rows, effect, now=now)
+
+
+def _remember(
+    connection: Connection, rows: Sequence[Row[Any]], effect: inbox.Reduce | inbox.Tighten, *, now: int
+) -> None:
+    """Remember a withdrawal: the urgent lane is faster, and what it takes back must not come in by the bulk lane."""
+    leaf = effect.leaf
+    if all(row.ver != leaf.ver for row in rows):
+        records.reserve(connection, iss=leaf.iss, rid=leaf.rid, ver=leaf.ver, jh=leaf.jh, gc=leaf.gc, now=now)
+    before = bounds.find(connection, leaf.iss, [leaf.rid]).get(leaf.rid)
+    bounds.put(connection, leaf.iss, leaf.rid, inbox.bind(before, effect))
 
 
 def _entomb(connection: Connection, effect: inbox.Entomb, *, now: int) -> None:
@@ -257,19 +304,29 @@ def _entomb(connection: Connection, effect: inbox.Entomb, *, now: int) -> None:
 
 
 def _rewrite(
-    connection: Connection, row: Row[Any], disclosures: Sequence[str], mask: int, *, gc: int, handling: str
+    connection: Connection,
+    row: Row[Any],
+    disclosures: Sequence[str],
+    mask: int,
+    *,
+    gc: int,
+    handling: str,
+    pending: bool,
 ) -> None:
-    """Hold other groups of the same version, and be found by those alone."""
+    """Hold other groups of the same version, and be found by those alone: only the facets that differ are touched."""
     schema = get_schema(row.sch)
-    erasing.unindex(connection, row)
-    groups = bodies.reopen(row.jwt, disclosures).groups
-    facets, title = schema.indexed(groups)
-    records.replace_content(
-        connection, row.id, disclosures=disclosures, mask=mask, title=title, gc=gc, handling=handling,
-        pending=False, day=facets.day,
-    )  # fmt: skip
+    opened = bodies.reopen(row.jwt, disclosures)
     if row.state in records.LIVE:
-        records.add_facets(connection, row.id, row.kind, row.iss, facets)
+        before = schema.facets(bodies.reopen_row(row).groups)
+        records.change_facets(connection, row.id, kind=row.kind, iss=row.iss, before=before, after=opened.facets)
+    records.forget_words(connection, row.id)
+    records.replace_content(
+        connection, row.id, disclosures=disclosures, mask=mask, title=opened.title, gc=gc, handling=handling,
+        pending=pending, day=opened.facets.day,
+    )  # fmt: skip
+    if row.state in records.LIVE and row.id <= followers.position(connection, fulltext.NAME):
+        # The word index has passed this row, and does not come back to it.
+        fulltext.put(connection, [(row.id, " ".join([opened.title, *fulltext.words_in(dict(opened.groups))]))])
 
 
 def retry(connection: Connection, row: Row[Any], *, directory: Directory, now: int) -> inbox.Effect:
@@ -292,6 +349,8 @@ def retry(connection: Connection, row: Row[Any], *, directory: Directory, now: i
         )  # fmt: skip
     if isinstance(effect, inbox.Quarantine):
         quarantine.retried(connection, row.id, effect.problem, effect.detail, now=now)
+        return effect
+    if isinstance(effect, inbox.Await):  # there is still no body to take in
         return effect
     quarantine.release(connection, row.id, now=now)
     store(connection, feeds.in_feed_by_id(connection, row.feed), row.sender, [effect], now=now)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, case, exists, func, literal, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, literal, select, update
 from sqlalchemy import delete as sql_delete
 
 from federation.ports import Held, HeldVersion
-from node.storage import fulltext
+from node.storage import bounds, fulltext
 from node.storage.database import allocate, insert_rows
 from node.storage.tables import facet, record, shared, tombstone
 
@@ -126,8 +126,11 @@ def held(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tupl
             versions.setdefault(rid, {})[ver] = HeldVersion(jh, int(mask, 16))
             counters[rid] = max(counters.get(rid, 0), gc)
         gone = set(connection.scalars(select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids))))
+        left = bounds.find(connection, iss, rids)
         for rid in versions.keys() | gone:
-            found[iss, rid] = Held(gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid))
+            found[iss, rid] = Held(
+                gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid), bound=left.get(rid)
+            )
     return found
 
 
@@ -166,6 +169,24 @@ def drop_facets(connection: Connection, row_id: int, kind: str, iss: str, facets
 def add_facets(connection: Connection, row_id: int, kind: str, iss: str, facets: Facets) -> None:
     """Put a version into the filters."""
     insert_rows(connection, facet, _FACET_COLUMNS, list(facet_values(row_id, kind, iss, facets)))
+
+
+def change_facets(connection: Connection, row_id: int, *, kind: str, iss: str, before: Facets, after: Facets) -> None:
+    """Be found by other values: only those that differ are written."""
+    old, new = (set(facet_values(row_id, kind, iss, facets)) for facets in (before, after))
+    gone = [{"one": field, "two": value, "three": day, "four": row} for field, value, day, row in old - new]
+    if gone:
+        statement = sql_delete(facet).where(
+            facet.c.field == bindparam("one"), facet.c.value == bindparam("two"), facet.c.day == bindparam("three"),
+            facet.c.record == bindparam("four"),
+        )  # fmt: skip
+        connection.execute(statement, gone)
+    insert_rows(connection, facet, _FACET_COLUMNS, sorted(new - old))
+
+
+def replace_handling(connection: Connection, row_id: int, *, handling: str, gc: int) -> None:
+    """Bind the holder of a version otherwise: after `tighten`."""
+    connection.execute(update(record).where(record.c.id == row_id).values(handling=handling, gc=gc))
 
 
 def replace_content(

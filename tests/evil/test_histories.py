@@ -45,13 +45,14 @@ def test_more_adds_groups_to_what_is_held(peer, victim):
     assert ("brand", "nordwind") in facets(victim)
 
 
-def test_more_that_leaves_a_gap_is_put_aside(peer, victim):
+def test_more_that_leaves_a_gap_is_used_as_far_as_it_goes_and_the_rest_is_told_as_withheld(peer, victim):
     feed, signed = peer.feed("TZ"), peer.record(groups=GROUPS)
     feed.put(signed, "case")
     feed.append({**signed.leaf("case", "right", "goods"), "op": "more", "gc": 2}, signed.shown("right"))
     victim.pull(feed)
-    assert victim.aside() == {1: "record-invalid"}
-    assert int(victim.rows()[0].mask, 16) == signed.mask("case")
+    assert victim.aside() == {1: "body-withheld"}
+    (row,) = victim.rows()
+    assert (int(row.mask, 16), row.pending) == (signed.mask("case", "right"), True)
 
 
 def test_less_erases_what_is_no_longer_granted(peer, victim):

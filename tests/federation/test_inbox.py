@@ -49,7 +49,7 @@ CASES = {
     "a higher grant is stored": (RECORD.leaf(gc=2), RECORD.shown(), HELD, inbox.Store),
     "a higher version is stored": (SECOND.leaf(gc=2), SECOND.shown(), HELD, inbox.Store),
     "more of what is held is added": (RECORD.leaf(op="more", gc=2), RECORD.shown("transport"), HELD, inbox.Extend),
-    "more of what is not held is put aside": (RECORD.leaf(op="more", gc=2), RECORD.shown("transport"), None, inbox.Quarantine),  # noqa: E501 - a row of a table
+    "more of what is not held is stored, and waits for the rest": (RECORD.leaf(op="more", gc=2), RECORD.shown("transport"), None, inbox.Store),  # noqa: E501 - a row of a table
     "less is applied": ({**RECORD.leaf("case"), "op": "less", "gc": 2}, None, HELD, inbox.Reduce),
     "an older less is skipped": ({**RECORD.leaf("case"), "op": "less", "gc": 1}, None, HELD, inbox.Skip),
     "tighten is applied": ({**RECORD.leaf("case"), "op": "tighten", "gc": 2}, None, HELD, inbox.Tighten),
