@@ -11,7 +11,7 @@ Trust: sizes, hashes and proofs come from a peer and are hostile; every check ra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -124,17 +124,25 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
     Reads the whole list once: O(n) hashes. Raises `IndexError` where there is no such leaf.
     (RFC 9162, section 2.1.3.1)
     """
-    if not 0 <= index < len(leaf_hashes):
-        raise IndexError(f"leaf {index} of a tree of {len(leaf_hashes)}")
+    return inclusion_path(index, len(leaf_hashes), lambda begin, end: root_of(leaf_hashes[begin:end]))
+
+
+def inclusion_path(index: int, size: int, root: Callable[[int, int], bytes]) -> list[bytes]:
+    """Return the same proof, where `root(begin, end)` gives the root over the leaves `begin` to `end`.
+
+    For whoever keeps the roots of subtrees: they are asked for at most once for each level of the tree.
+    """
+    if not 0 <= index < size:
+        raise IndexError(f"leaf {index} of a tree of {size}")
     path: list[bytes] = []
-    begin, end = 0, len(leaf_hashes)
+    begin, end = 0, size
     while end - begin > 1:
         middle = begin + _split(end - begin)
         if index < middle:
-            path.append(root_of(leaf_hashes[middle:end]))
+            path.append(root(middle, end))
             end = middle
         else:
-            path.append(root_of(leaf_hashes[begin:middle]))
+            path.append(root(begin, middle))
             begin = middle
     path.reverse()
     return path
@@ -146,22 +154,27 @@ def consistency_proof(leaf_hashes: Sequence[bytes], first: int) -> list[bytes]:
     `first` is between 1 and the number of leaves, else `IndexError`; where it is equal the proof is empty.
     (RFC 9162, section 2.1.4.1)
     """
-    if not 1 <= first <= len(leaf_hashes):
-        raise IndexError(f"a tree of {len(leaf_hashes)} has no earlier tree of {first}")
+    return consistency_path(first, len(leaf_hashes), lambda begin, end: root_of(leaf_hashes[begin:end]))
+
+
+def consistency_path(first: int, size: int, root: Callable[[int, int], bytes]) -> list[bytes]:
+    """Return the same proof from roots of subtrees, as `inclusion_path` does."""
+    if not 1 <= first <= size:
+        raise IndexError(f"a tree of {size} has no earlier tree of {first}")
     path: list[bytes] = []
-    begin, end = 0, len(leaf_hashes)
+    begin, end = 0, size
     # While the old tree's end is the end of the subtree looked at, its root is known to the reader as long as
     # the subtree also begins at 0; any other such subtree has to be named.
     while first != end:
         middle = begin + _split(end - begin)
         if first <= middle:
-            path.append(root_of(leaf_hashes[middle:end]))
+            path.append(root(middle, end))
             end = middle
         else:
-            path.append(root_of(leaf_hashes[begin:middle]))
+            path.append(root(begin, middle))
             begin = middle
     if begin:
-        path.append(root_of(leaf_hashes[begin:end]))
+        path.append(root(begin, end))
     path.reverse()
     return path
 

@@ -3,6 +3,9 @@
 "Everything below `size` is durably stored here, or quarantined as listed." Cumulative, ordered by (epoch, size, iat),
 signed with the recipient's `log` key as a compact JWS (protocol page, section 5). A sender keeps the newest.
 
+`log` is the newest checkpoint of the recipient's own disclosure log (`federation.auditlog`): whoever gets receipts
+keeps these, and so is a witness that costs nothing. A receipt without it (of a node before that) is read as well.
+
 Trust: a receipt binds the recipient that signed it. It proves nothing about what the recipient's officers did.
 """
 
@@ -13,14 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crypto import b64, jcs, jws, strictjson
 from crypto.errors import CryptoError
+from federation.auditlog import open_head
 from federation.errors import Malformed, NotMember, ProblemType, Refused
 from federation.feed import FeedId
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from crypto.checkpoint import Checkpoint
     from crypto.keys import PublicKey
     from crypto.signer import Signer
+    from crypto.strictjson import JsonValue
     from federation.directory import Directory, ListedKey
 
 RECEIPT_TYP: Final = "cnp-receipt+jwt"
@@ -55,6 +61,8 @@ class Receipt:
     quarantined_total: int
     erased: tuple[Mapping[str, Any], ...]
     directory_version: int
+    log: Checkpoint | None = None
+    """Of the signer's disclosure log; None in what this node signed itself, and in receipts without one."""
     token: str = ""
 
     @property
@@ -75,11 +83,16 @@ def sign_receipt(
     directory_version: int,
     signer: Signer,
     now: int,
+    log: str | None = None,
 ) -> Receipt:
-    """Sign that everything of `feed` below `size` is stored or quarantined. `now` in seconds."""
+    """Sign that everything of `feed` below `size` is stored or quarantined. `now` in seconds.
+
+    `log` is the signed note of this node's disclosure log.
+    """
     listed = tuple(quarantined[:MAX_LISTED])
     payload = jcs.profile_bytes(
-        {
+        _logged(log)
+        | {
             "fed": fed,
             "iss": feed.recipient,
             "feed": str(feed),
@@ -104,6 +117,10 @@ def sign_receipt(
         directory_version=directory_version,
         token=jws.sign_compact(payload, typ=RECEIPT_TYP, signer=signer),
     )
+
+
+def _logged(note: str | None) -> dict[str, JsonValue]:
+    return {} if note is None else {"log": note}
 
 
 def verify_receipt(token: str, *, directory: Directory, now: int) -> Receipt:
@@ -142,6 +159,12 @@ def verify_receipt(token: str, *, directory: Directory, now: int) -> Receipt:
         root = b64.decode(claims["root"])
     except (CryptoError, KeyError, TypeError, ValueError) as error:
         raise Malformed("root, quarantined or erased of the receipt has another form") from error
+    log = None
+    if "log" in claims:
+        if not isinstance(claims["log"], str):
+            raise Malformed("log of a receipt is a signed note")
+        keys = directory.keys_of(claims["iss"], "log", at=now)
+        log = open_head(claims["log"], fed=directory.fed, node=claims["iss"], keys=keys)
     return Receipt(
         iss=claims["iss"],
         feed=feed,
@@ -152,5 +175,6 @@ def verify_receipt(token: str, *, directory: Directory, now: int) -> Receipt:
         quarantined_total=claims["quarantined_total"],
         erased=erased,
         directory_version=claims["dir"],
+        log=log,
         token=token,
     )

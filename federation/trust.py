@@ -168,6 +168,11 @@ class DirectoryMirror:
         """Return the directory in force, without any network; DirectoryStale if there never was one."""
         return self._load()[1]
 
+    def directory_bytes(self) -> bytes:
+        """Return `directory.json` as it is in force, for whoever verifies something away from this node."""
+        state, _ = self._load()
+        return (self._mirror / "targets" / str(state["directory"])).read_bytes()
+
     def stale(self, now: int) -> bool:
         """Return whether nothing may be sent by the directory in force: it has expired, or there is none."""
         expires = self.expires()

@@ -20,7 +20,7 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.services import collector, offering
+from node.services import collector, disclosing, offering
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.publishing import Publisher
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 KEY_USES: Final = ("record", "log", "http")
 KEY_FILE: Final = "keyfile"
+LOG_SECONDS: Final = 1.0
+"""The longest that a disclosure row waits for the log while the node is served and idle."""
 
 
 def wall_clock() -> int:
@@ -104,7 +106,7 @@ class Home:
 
     def chores(self) -> tuple[Chore, ...]:
         """What this node does by itself now and then while it is served."""
-        return ()
+        return (Chore(name="disclosure log", seconds=LOG_SECONDS, run=lambda: disclosing.follow(self.database)),)
 
 
 def open_home(home: Path, *, clock: Callable[[], int] = wall_clock, migrate: bool = False) -> Home:
@@ -136,6 +138,7 @@ def build(home: Home) -> FastAPI:
         middleware,
         peer,
         peer_inbox,
+        peer_log,
         policies,
         problems,
         records,
@@ -178,7 +181,7 @@ def build(home: Home) -> FastAPI:
         exchange=loops,
         clock=home.clock,
     )
-    for face_of_peers in (peer, peer_inbox):
+    for face_of_peers in (peer, peer_inbox, peer_log):
         app.include_router(face_of_peers.router(face))
     office = deps.Office(
         settings=home.settings,

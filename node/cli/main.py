@@ -16,6 +16,7 @@ import typer
 from node import __version__
 from node.cli import (
     alerts,
+    audit,
     bench,
     directory,
     exchange,
@@ -64,7 +65,7 @@ def version(context: typer.Context) -> None:
         out.line(f"tidewaiter {__version__}")
 
 
-for _family in (founding, directory, importing, releasing, alerts, exchange, reading, policy, verifying, bench):
+for _family in (founding, directory, importing, releasing, alerts, exchange, reading, policy, verifying, audit, bench):
     _family.register(app)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from node.cli import audit
 from node.cli.output import instant
 from node.cli.session import Refusal, Session, read_input, session
 
@@ -73,6 +74,19 @@ def receipt(context: typer.Context, file: Input, directory: Listed = None, at_: 
     at = session(context)
     data = read_input(file, what="a receipt (compact JWS)")
     _tell(at, verifying.receipt(data, directory=_directory(at, directory), now=_now(at_)))
+
+
+@verify_app.command("log")
+def log(
+    context: typer.Context,
+    export: Annotated[Path, typer.Argument(help="The folder of an export of a disclosure log, or one row's proof.")],
+    checkpoints: audit.Kept,
+    directory: Listed = None,
+    key: audit.Key = None,
+) -> None:
+    """Verify an export of a disclosure log against checkpoints that somebody else kept."""
+    at = session(context)
+    audit.tell(at, audit.check(at, export, checkpoints, directory, key))
 
 
 def fsck(context: typer.Context) -> None:

@@ -22,7 +22,7 @@ from federation.errors import DirectoryStale, FederationError
 from federation.pushing import PushLoop
 from federation.replication import LaneLoop, LinkDown, PeerLoop
 from federation.transport import PeerLink
-from node.services import indexing
+from node.services import disclosing, indexing
 from node.services.intake import PeerDesk
 from node.services.pushing import FeedOutbox, take
 from node.services.verifiers import Verifiers
@@ -47,6 +47,8 @@ WATCH_SECONDS: Final = 0.5
 OFFER_SECONDS: Final = 3_600.0
 NOTICE_SECONDS: Final = 60.0
 REFRESH_ATTEMPTS: Final = 3
+WITNESS_SECONDS: Final = 900.0
+"""How often peers are asked for the newest checkpoint of their disclosure logs."""
 INDEX_SECONDS: Final = 1.0
 INDEX_PAUSE_SECONDS: Final = 0.05
 BUSY_SECONDS: Final = 2.0
@@ -107,6 +109,7 @@ class Exchange:
             self._send_hints(),
             self._watch_feeds(),
             self._index(),
+            self._ask_logs(),
             *(self._do(chore) for chore in self.chores),
         )
 
@@ -351,6 +354,31 @@ class Exchange:
             if len(counts) > 1:
                 results[peer]["pushed"] = counts[1]
         return results
+
+    async def ask_logs(self) -> list[dict[str, Any]]:
+        """Ask every peer for its newest checkpoint of its disclosure log, and hold it against those that are kept."""
+        directory = await asyncio.to_thread(self.membership.current)
+        found = []
+        for member in sorted(directory.members.values(), key=lambda member: member.id):
+            if member.id == self.node or member.status != "active" or member.endpoint is None:
+                continue
+            link = self.link(member.id)
+
+            async def ask(first: int, link: PeerLink = link) -> bytes:
+                return await link.request("GET", "/cnp/1/log", query={"from": str(first)})
+
+            with contextlib.suppress(LinkDown, FederationError):
+                found.append(await disclosing.question(self.database, directory, member.id, ask=ask, now=self.clock()))
+        return found
+
+    async def _ask_logs(self) -> None:
+        """Be a witness: also for peers that only send, and so give no receipts."""
+        while True:
+            await asyncio.sleep(WITNESS_SECONDS)
+            try:
+                await self.ask_logs()
+            except Exception as error:  # noqa: BLE001 - the exchange goes on, and asks again
+                log.error("asking for logs failed", error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
 
     async def stop(self) -> None:
         """Cancel all loops."""

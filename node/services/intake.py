@@ -23,7 +23,7 @@ from federation.pages import PageEntry, VerifiedPage, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
-from node.services import bodies, erasing
+from node.services import bodies, disclosing, erasing
 from node.services.verifiers import Verifiers
 from node.storage import bounds, feeds, followers, fulltext, quarantine, records
 
@@ -165,12 +165,16 @@ def make_receipt(
     connection: Connection, feed_id: FeedId, compact: merkle.CompactRange, *, feed: int, directory: Directory,
     signer: Signer, now: int,
 ) -> Receipt:  # fmt: skip
-    """Sign that this node has the feed up to its present size, with what is in quarantine."""
+    """Sign that this node has the feed up to its present size, with what is in quarantine.
+
+    The newest checkpoint of this node's disclosure log goes with it: `connection` is one that may write.
+    """
     held, total = quarantine.of_feed(connection, feed)
     return sign_receipt(
         fed=directory.fed, feed=feed_id, size=compact.size, root=compact.root(),
         quarantined=[Quarantined(row.n, row.problem) for row in held], quarantined_total=total,
         directory_version=directory.version, signer=signer, now=now,
+        log=disclosing.checkpoint(connection, fed=directory.fed, node=feed_id.recipient, signer=signer),
     )  # fmt: skip
 
 

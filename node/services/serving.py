@@ -19,7 +19,7 @@ from crypto.errors import CryptoError
 from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotFound, Refused
 from federation.feed import FeedId, Lane, key_name
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
-from node.services import bodies
+from node.services import bodies, disclosing
 from node.storage import feeds
 from node.storage.tables import entry_out, feed_out, shared
 
@@ -140,6 +140,8 @@ def accept_receipt(connection: Connection, receipt: Receipt) -> bool:
         raise FromBeyondHead("the receipt is for more than the feed has", expected=row.size)
     if feeds.range_at(connection, row.id, receipt.size).root() != receipt.root:
         raise Malformed("the receipt's root is not the root of the feed at that size")
+    if receipt.log is not None:
+        disclosing.keep(connection, receipt.iss, receipt.log, came_by="receipt", now=receipt.iat)
     if (receipt.size, receipt.iat) < (row.receipt_size, row.receipt_at or 0):
         return False
     connection.execute(

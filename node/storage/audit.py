@@ -1,9 +1,10 @@
 """The disclosure log and the stored decisions, written in the transaction of what they tell: nothing leaves unlogged.
 
-A row says who disclosed what to whom, when, for which purpose and on which decision. Rows are only ever added. The
-Merkle log over them is a later part of the product; the rows are complete now.
+A row says who disclosed what to whom, when, for which purpose and on which decision. Rows are only ever added, here
+alone, each with the note by which the Merkle log over them takes it in (`logged`).
 
-Trust: whoever can write to the database can remove rows. Until the log over them exists, that is not noticed.
+Trust: whoever can write to the database can remove rows. Once a checkpoint of the log that covers them was given out,
+whoever kept it notices.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, func, select
 
-from node.storage.database import insert_rows
+from node.storage import logged
+from node.storage.database import allocate, insert_rows
 from node.storage.tables import decision, disclosure
 
 if TYPE_CHECKING:
@@ -48,16 +50,18 @@ class Disclosure:
 
 def log(connection: Connection, rows: Sequence[Disclosure]) -> None:
     """Append rows to the disclosure log."""
+    ids = allocate(connection, disclosure, len(rows)) if rows else ()
+    logged.note_pending(connection, ids)
     insert_rows(
         connection,
         disclosure,
-        _COLUMNS,
+        ("id", *_COLUMNS),
         [
             (
-                row.at, row.action, row.actor, row.recipient, row.iss, row.rid, row.ver, row.groups, row.purpose,
-                row.legal, row.policy_version, row.decision, row.feed, row.n, row.detail,
+                row_id, row.at, row.action, row.actor, row.recipient, row.iss, row.rid, row.ver, row.groups,
+                row.purpose, row.legal, row.policy_version, row.decision, row.feed, row.n, row.detail,
             )
-            for row in rows
+            for row_id, row in zip(ids, rows, strict=True)
         ],
     )  # fmt: skip
 

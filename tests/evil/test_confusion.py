@@ -8,6 +8,7 @@ from crypto import httpsig
 from crypto.checkpoint import open_checkpoint
 from crypto.errors import CryptoError
 from crypto.merkle import CompactRange
+from federation.auditlog import open_head, sign_head
 from federation.envelope import verify_record
 from federation.errors import FederationError
 from federation.feed import FeedId, key_name
@@ -38,6 +39,9 @@ OBJECTS = {
     "record": PEER.record().shown(),
     "receipt": PEER.receipt("TZ/ZA/bulk/0", 0, bytes(32)),
     "checkpoint": FEED.note(),
+    "log checkpoint": sign_head(
+        fed="test", node="ZA", compact=CompactRange().append(bytes(32)), signer=FED.signer("ZA", "log")
+    ),
     "page": FEED.page().decode(),
     "node card": make_node_card("ZA", signers=FED.signers["ZA"]).decode(),
     "http signature": request()["signature"],
@@ -64,6 +68,7 @@ READERS = {
     "record": lambda text: verify_record(text, directory=FED.directory, now=NOW),
     "receipt": lambda text: verify_receipt(text, directory=FED.directory, now=NOW),
     "checkpoint": read_checkpoint,
+    "log checkpoint": lambda text: open_head(text, fed="test", node="ZA", keys=FED.directory.keys_of("ZA", "log")),
     "page": lambda text: verify_page(
         text.encode(), directory=FED.directory, recipient="TZ", start=CompactRange(), now=NOW
     ),

@@ -1,3 +1,102 @@
-"""The Merkle log over the disclosure rows, and peers' checkpoints of theirs."""
+"""The Merkle log over the disclosure rows, peers' checkpoints of theirs, and what looks like an insider.
+
+Trust: whoever can write here can make our own log anew; whoever holds a checkpoint that was given out before can tell.
+"""
 
 from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from node.storage.tables.core import ROWID, metadata
+
+log_head = Table(
+    "log_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+"""The log's size and compact range: one row, which whoever appends holds locked."""
+HEAD: Final = 1
+
+log_leaf = Table(
+    "log_leaf",
+    metadata,
+    Column("n", ROWID, primary_key=True, autoincrement=False),
+    Column("row", ROWID, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+)
+"""Position in the log → the disclosure row, its salt and its leaf hash."""
+
+log_block = Table(
+    "log_block",
+    metadata,
+    Column("n", ROWID, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+)
+"""Roots of each full block of leaves, so that a proof over millions reads hundreds of rows."""
+
+log_pending = Table(
+    "log_pending",
+    metadata,
+    Column("id", ROWID, primary_key=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+)
+"""Runs of disclosure rows that were written and are not in the log yet: written in the same transaction as the rows, so
+whatever order transactions commit in, none is passed over."""
+
+peer_log = Table(
+    "peer_log",
+    metadata,
+    Column("id", ROWID, primary_key=True),
+    Column("peer", String(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", String(43), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("came_by", String(16), nullable=False),  # receipt | question
+    Column("at", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),  # kept | proven | broken
+    Column("detail", Text),
+    UniqueConstraint("peer", "size", "root"),
+)
+"""Checkpoints of peers' disclosure logs, as they were signed. `proven`: a consistency proof from the proven one before
+it held. `broken`: it cannot be the same log as an earlier one."""
+
+bait = Table(
+    "bait",
+    metadata,
+    Column("iss", String(32), primary_key=True),
+    Column("rid", String(36), primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Records that nobody has a reason to open."""
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("id", ROWID, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(16), nullable=False),  # views | bait
+    Column("actor", Text, nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("subject", String(36), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False),
+    Index(None, "actor", "day"),
+)
+"""What looked unusual about an officer's day, with the rule that says so and its figures."""
+
+key_swept = Table(
+    "key_swept",
+    metadata,
+    Column("kid", String(43), primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("moved", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Revoked record keys whose records were looked through here, and for which `since`."""
