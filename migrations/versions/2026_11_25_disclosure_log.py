@@ -71,7 +71,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("iss", "rid", name=op.f("pk_bait")),
     )
     op.create_table(
-        "alarm",
+        "insider_alarm",
         sa.Column("id", ROWID, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
@@ -80,9 +80,9 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(36), nullable=False),
         sa.Column("count", sa.BigInteger, nullable=False),
         sa.Column("rule", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_insider_alarm")),
     )
-    op.create_index(op.f("ix_alarm_actor_day"), "alarm", ["actor", "day"])
+    op.create_index(op.f("ix_insider_alarm_actor_day"), "insider_alarm", ["actor", "day"])
     op.create_table(
         "key_swept",
         sa.Column("kid", sa.String(43), nullable=False),
@@ -95,5 +95,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    for name in ("key_swept", "alarm", "bait", "peer_log", "log_pending", "log_block", "log_leaf", "log_head"):
+    for name in ("key_swept", "insider_alarm", "bait", "peer_log", "log_pending", "log_block", "log_leaf", "log_head"):
         op.drop_table(name)

@@ -76,8 +76,8 @@ bait = Table(
 )
 """Records that nobody has a reason to open."""
 
-alarm = Table(
-    "alarm",
+insider_alarm = Table(
+    "insider_alarm",
     metadata,
     Column("id", ROWID, primary_key=True),
     Column("at", BigInteger, nullable=False),
