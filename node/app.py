@@ -140,6 +140,7 @@ def build(home: Home) -> FastAPI:
         peer_inbox,
         peer_log,
         policies,
+        prefix,
         problems,
         records,
         releases,
@@ -180,6 +181,8 @@ def build(home: Home) -> FastAPI:
         log_signer=loops.log_signer,
         exchange=loops,
         clock=home.clock,
+        public_prefix=home.settings.public_prefix,
+        served_prefix=home.settings.served_prefix,
     )
     for face_of_peers in (peer, peer_inbox, peer_log):
         app.include_router(face_of_peers.router(face))
@@ -197,5 +200,7 @@ def build(home: Home) -> FastAPI:
     for face_of_officers in (records, releases, policies, exchange, admin, health):
         app.include_router(face_of_officers.router)
     problems.install(app)
+    if home.settings.served_prefix:
+        app.add_middleware(prefix.Under, prefix=home.settings.served_prefix)
     app.add_middleware(middleware.Surround)
     return app

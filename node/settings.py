@@ -15,11 +15,13 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from federation.grants import Handling, HandlingRefused
 
 FILE: Final = "node.toml"
 NODE_ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
+PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
 ENV_PREFIX: Final = "TIDEWAITER_"
 DEFAULT_HANDLING: Final = {
@@ -48,6 +50,8 @@ class Settings:
     """The public address that peers use; its authority is what signed requests must name. Empty: peers cannot reach
     this node, which pushes its pages and fetches those of others."""
     listen: str = DEFAULT_LISTEN
+    prefix: str | None = None
+    """The path under which requests reach this process; None: that of `url`. Empty: a proxy in front takes it off."""
     database: str = "sqlite:///node.db"
     poll_seconds: float = 60.0
     verifiers: int = 1
@@ -68,6 +72,16 @@ class Settings:
         return self.database
 
     @property
+    def public_prefix(self) -> str:
+        """The path of the public address, which peers sign: `/ke`, or nothing."""
+        return urlsplit(self.url).path.rstrip("/")
+
+    @property
+    def served_prefix(self) -> str:
+        """The path under which requests reach this process."""
+        return self.public_prefix if self.prefix is None else self.prefix
+
+    @property
     def listen_address(self) -> tuple[str, int]:
         """Host and port to listen on."""
         host, _, port = self.listen.rpartition(":")
@@ -76,7 +90,7 @@ class Settings:
 
 _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "node": {"id": str, "name": str, "kind": str, "country": str, "region": str, "url": str},
-    "http": {"listen": str},
+    "http": {"listen": str, "prefix": str},
     "database": {"url": str},
     "replication": {"poll_seconds": (int, float), "verifiers": int},
     "directory": {"url": str, "poll_seconds": (int, float)},
@@ -140,6 +154,9 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     listen = values["http"].get("listen", DEFAULT_LISTEN)
     if not re.fullmatch(r"[^\s]+:[0-9]{1,5}", listen) or int(listen.rpartition(":")[2]) > MAX_PORT:
         raise SettingsRefused(f"{FILE}: http.listen is host:port, such as {DEFAULT_LISTEN}")
+    prefix = values["http"].get("prefix")
+    if prefix is not None and not PREFIX.fullmatch(prefix):
+        raise SettingsRefused(f"{FILE}: http.prefix is a path such as /ke, without a slash at its end, or empty")
     try:
         floor = {**DEFAULT_HANDLING, **handling}
         Handling.from_json(floor)
@@ -162,6 +179,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         region=node.get("region"),
         url=node.get("url", f"http://{listen}"),
         listen=listen,
+        prefix=prefix,
         database=values["database"].get("url", "sqlite:///node.db"),
         poll_seconds=float(values["replication"].get("poll_seconds", 60.0)),
         verifiers=verifiers,
@@ -180,6 +198,8 @@ def write(settings: Settings) -> None:
         if value or key == "url":  # an empty one is said: without the line there would be one by default
             lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}")
     lines += ["", "[http]", f"listen = {json.dumps(settings.listen)}"]
+    if settings.prefix is not None:
+        lines += [f"prefix = {json.dumps(settings.prefix)}"]
     lines += ["", "[database]", f"url = {json.dumps(settings.database)}"]
     lines += ["", "[replication]", f"poll_seconds = {settings.poll_seconds}"]
     if settings.directory_url:

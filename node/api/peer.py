@@ -63,6 +63,10 @@ class PeerFace:
     log_signer: Signer
     exchange: Exchange
     clock: Callable[[], int]
+    public_prefix: str = ""
+    """The path of this node's public address: requests are signed for what lies below it."""
+    served_prefix: str = ""
+    """What of it is there when a request arrives: all of it, or nothing behind a proxy that takes it off."""
 
 
 Answer = tuple[bytes, str]
@@ -154,7 +158,7 @@ async def signed(face: PeerFace, request: Request, handler: Handler, *, max_body
     except FederationError as error:
         status, problem = problem_of_federation(error)
         answer, headers["content-type"] = orjson.dumps(problem), CONTENT_TYPE
-    url = httpsig.public_url(face.authority, _target(request))
+    url = httpsig.public_url(face.authority, _target(face, request))
     asked = httpsig.Request(method=request.method, url=url, headers=dict(request.headers))
     try:
         headers |= httpsig.sign_response(
@@ -182,7 +186,7 @@ def _authenticate(face: PeerFace, request: Request, body: bytes) -> str:
 
     try:
         httpsig.verify_request(
-            method=request.method, url=_target(request), authority=face.authority, headers=dict(request.headers),
+            method=request.method, url=_target(face, request), authority=face.authority, headers=dict(request.headers),
             body=body, key_for=key_for, nonces=face.nonces, now=now,
         )  # fmt: skip
     except CryptoError as error:
@@ -204,11 +208,12 @@ async def _read(request: Request, most: int) -> bytes:
     return bytes(data)
 
 
-def _target(request: Request) -> str:
-    """Path and query exactly as they stood on the request line."""
-    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+def _target(face: PeerFace, request: Request) -> str:
+    """Path and query exactly as they stood on the request line, below this node's public path and no other."""
+    raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     query: bytes = request.scope.get("query_string", b"")
-    return (raw + b"?" + query if query else raw).decode("latin-1")
+    path = face.public_prefix.encode() + raw.removeprefix(face.served_prefix.encode())
+    return (path + b"?" + query if query else path).decode("latin-1")
 
 
 def number(request: Request, name: str, default: int, least: int) -> int:

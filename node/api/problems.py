@@ -175,7 +175,8 @@ async def _database(_: Request, __: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    if request.url.path.startswith("/cnp/") and error.status_code == NOT_FOUND:
+    path: str = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    if path.startswith("/cnp/") and error.status_code == NOT_FOUND:
         return await _federation(request, NotFound("nothing is served at this address"))
     if error.status_code == NOT_FOUND:
         return answer(problem("no-such-address", "nothing is served at this address; /openapi.json lists what is"))

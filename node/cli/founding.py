@@ -11,6 +11,8 @@ import typer
 from node.cli.session import Refusal, read_input, session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from node.settings import Settings
 
 ROLES: Final = ("officer", "contact-point", "admin", "auditor")
@@ -107,21 +109,38 @@ def migrate(context: typer.Context) -> None:
         at.out.line(f"The database is at revision {revision}.")
 
 
-def serve(context: typer.Context) -> None:
+def serve(
+    context: typer.Context,
+    homes: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Serve these homes in one process, each under the path of its address, instead of --home."),
+    ] = None,
+) -> None:
     """Serve peers, officers and programs, and exchange with all peers, until stopped."""
+    import contextlib
+
     import uvicorn
 
+    from node.api.prefix import Several
     from node.api.wire import BoundedHead
-    from node.app import build
+    from node.app import build, open_home
 
     at = session(context)
     _one_arena()
-    with at.opened() as home:
-        host, port = home.settings.listen_address
-        listening = _listen(host, port)
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for folder in homes or [at.home]:
+            home = open_home(folder.expanduser().absolute())
+            stack.callback(home.database.close)
+            opened.append(home)
+        nodes = _by_prefix([home.settings for home in opened])
+        listening = _listen(*opened[0].settings.listen_address)
+        host = opened[0].settings.listen_address[0]
         address = f"http://{host if ':' not in host else f'[{host}]'}:{listening.getsockname()[1]}"
+        apps = {home.settings.served_prefix: build(home) for home in opened}
         config = uvicorn.Config(
-            build(home), loop="auto", http=BoundedHead, ws="none", lifespan="on", log_config=None, access_log=False,
+            Several(apps) if len(apps) > 1 else next(iter(apps.values())),
+            loop="auto", http=BoundedHead, ws="none", lifespan="on", log_config=None, access_log=False,
             server_header=False, date_header=False, proxy_headers=False,
             timeout_keep_alive=75,  # longer than peers keep a connection (60 s): none is reused that is being closed
         )  # fmt: skip
@@ -133,15 +152,31 @@ def serve(context: typer.Context) -> None:
                 await super().startup(sockets)
                 if self.should_exit:
                     return
-                if at.out.json:
-                    at.out.result({"node": home.settings.id, "address": address, "url": home.settings.url})
-                else:
-                    at.out.line(f"{home.settings.id} serves at {address} (Ctrl-C stops it)")
+                for prefix, settings in nodes.items():
+                    if at.out.json:
+                        at.out.result({"node": settings.id, "address": address + prefix, "url": settings.url})
+                    else:
+                        at.out.line(f"{settings.id} serves at {address}{prefix} (Ctrl-C stops it)")
 
         server = Server(config)
         server.run(sockets=[listening])
         if not server.started:
-            raise Refusal(f"the server did not start; look at what stands above, and at {home.settings.home}/node.toml")
+            raise Refusal(
+                f"the server did not start; look at what stands above, and at {opened[0].settings.home}/node.toml"
+            )
+
+
+def _by_prefix(served: Sequence[Settings]) -> dict[str, Settings]:
+    """The nodes of one process by their paths; the first one's address is where it listens."""
+    found: dict[str, Settings] = {}
+    for settings in served:
+        before = found.setdefault(settings.served_prefix, settings)
+        if before is not settings:
+            raise Refusal(
+                f"{before.id} and {settings.id} would answer at the same path {settings.served_prefix or '/'}: give "
+                "each a node.url with a path of its own, such as https://host/ke, or an http.prefix"
+            )
+    return found
 
 
 def _one_arena() -> None:
