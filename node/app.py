@@ -20,7 +20,7 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.services import collector, disclosing, offering
+from node.services import collector, disclosing, offering, sweeping
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.publishing import Publisher
@@ -106,7 +106,14 @@ class Home:
 
     def chores(self) -> tuple[Chore, ...]:
         """What this node does by itself now and then while it is served."""
-        return (Chore(name="disclosure log", seconds=LOG_SECONDS, run=lambda: disclosing.follow(self.database)),)
+        return (
+            Chore(name="disclosure log", seconds=LOG_SECONDS, run=lambda: disclosing.follow(self.database)),
+            Chore(name="retention", seconds=sweeping.SECONDS, run=self.sweep),
+        )
+
+    def sweep(self) -> None:
+        """Erase what may not be kept any longer."""
+        sweeping.sweep(self.database, now=self.clock())
 
 
 def open_home(home: Path, *, clock: Callable[[], int] = wall_clock, migrate: bool = False) -> Home:

@@ -61,6 +61,8 @@ class Settings:
     directory_poll_seconds: float = 300.0
     handling: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_HANDLING))
     """The handling floor of what this node releases."""
+    retention: dict[str, int] = field(default_factory=dict)
+    """Kind → months after which an own record is proposed for a recall; a kind that is missing is kept."""
     log_level: str = "info"
 
     @property
@@ -95,11 +97,14 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "replication": {"poll_seconds": (int, float), "verifiers": int},
     "directory": {"url": str, "poll_seconds": (int, float)},
     "handling": {"tlp": str, "purposes": list, "onward": str, "evidence": str, "review_by": str},
+    "retention": {"seizure_months": int, "alert_months": int, "annotation_months": int},
     "log": {"level": str},
 }
 KINDS: Final = ("administration", "rilo", "oversight")
 MAX_VERIFIERS: Final = 16
 MAX_PORT: Final = 65_535
+MAX_MONTHS: Final = 1_200
+"""A hundred years: longer is forever, and forever is to leave the setting out."""
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -170,6 +175,9 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     verifiers = values["replication"].get("verifiers", 1)
     if not 0 <= verifiers <= MAX_VERIFIERS:
         raise SettingsRefused(f"{FILE}: replication.verifiers is a number from 0 to {MAX_VERIFIERS}")
+    for key, months in values["retention"].items():
+        if not 1 <= months <= MAX_MONTHS:
+            raise SettingsRefused(f"{FILE}: retention.{key} is a number of months from 1 to {MAX_MONTHS}")
     return Settings(
         home=home,
         id=node["id"],
@@ -186,6 +194,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         directory_url=values["directory"].get("url"),
         directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
         handling=floor,
+        retention={key.removesuffix("_months"): months for key, months in values["retention"].items()},
         log_level=values["log"].get("level", "info"),
     )
 

@@ -128,7 +128,7 @@ def _page(face: PeerFace, peer: str, lane: Lane, *, start: int, limit: int, note
         raise DirectoryStale("this node's directory has expired: nothing leaves until it is renewed")
     server = Server(node=face.node, directory=face.membership.current(), log_signer=face.log_signer)
     with face.database.read() as connection:
-        return server.page(connection, recipient=peer, lane=lane, start=start, limit=limit, note=note)
+        return server.page(connection, recipient=peer, lane=lane, start=start, limit=limit, note=note, now=face.clock())
 
 
 def _receipt(face: PeerFace, peer: str, body: bytes) -> bytes:

@@ -42,7 +42,9 @@ def pages(show: Demonstration, sender: str, recipient: str) -> list[bytes]:
     found = []
     with home.database.read() as connection:
         for lane in LANES:
-            data = server.page(connection, recipient=recipient, lane=lane, start=0, limit=500, note=None)
+            data = server.page(
+                connection, recipient=recipient, lane=lane, start=0, limit=500, note=None, now=home.clock()
+            )
             found.append(data)
     return found
 

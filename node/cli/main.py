@@ -22,6 +22,7 @@ from node.cli import (
     exchange,
     founding,
     importing,
+    keeping,
     policy,
     reading,
     releasing,
@@ -65,7 +66,9 @@ def version(context: typer.Context) -> None:
         out.line(f"tidewaiter {__version__}")
 
 
-for _family in (founding, directory, importing, releasing, alerts, exchange, reading, policy, verifying, audit, bench):
+for _family in (
+    founding, directory, importing, releasing, alerts, exchange, reading, policy, verifying, audit, keeping, bench,
+):  # fmt: skip
     _family.register(app)
 
 

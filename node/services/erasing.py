@@ -4,6 +4,9 @@ A recall, the end of a time of keeping, a data subject's right and `less` to not
 that is held: its JWT and disclosures, facets and words, bodies in quarantine. (iss, rid, ver, jh), leaves and
 tombstones stay: they say nothing of the case, and prove what was given.
 
+Of a record under a legal hold the same goes, out of every place that anything reads, and is set aside where only the
+hold's officers find it (`holding`).
+
 Trust: the caller has checked that the content must go; nothing here asks again.
 """
 
@@ -13,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from federation.records import get_schema
 from node.services import bodies
-from node.storage import quarantine, records
+from node.storage import holds, quarantine, records
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, Row
 
 
@@ -27,15 +32,47 @@ def unindex(connection: Connection, row: Row[Any]) -> None:
     records.forget_words(connection, row.id)
 
 
-def erase_version(connection: Connection, row: Row[Any], *, gc: int | None = None) -> None:
-    """Erase the content of one version; its name stays. `gc` is the grant counter that took it away."""
+def spare(connection: Connection, row: Row[Any]) -> bool:
+    """Before content of a version goes: set all of it aside if its record is under a hold; True if it is."""
+    if not row.jwt or not holds.is_held(connection, row.iss, row.rid):
+        return False
+    holds.set_aside(
+        connection, iss=row.iss, rid=row.rid, source="record", ver=row.ver, jh=row.jh, jwt=row.jwt,
+        disclosures=row.disclosures, handling=row.handling,
+    )  # fmt: skip
+    return True
+
+
+def erase_version(
+    connection: Connection, row: Row[Any], *, gc: int | None = None, state: str = records.WITHDRAWN
+) -> None:
+    """Erase the content of one version; its name stays.
+
+    `gc` is the grant counter that took it away, `state` what the version is from now on.
+    """
+    spare(connection, row)
     unindex(connection, row)
-    records.erase(connection, row.id, gc=gc)
+    records.erase(connection, row.id, gc=gc, state=state)
 
 
-def erase_record(connection: Connection, iss: str, rid: str) -> None:
+def erase_record(connection: Connection, iss: str, rid: str, *, state: str = records.WITHDRAWN) -> None:
     """Erase every version of a record, and its bodies in quarantine."""
     for row in records.by_key(connection, iss, rid):
         if row.jwt:
-            erase_version(connection, row)
+            erase_version(connection, row, state=state)
+    spare_quarantined(connection, quarantine.bodies(connection, iss, rid))
     quarantine.erase(connection, iss, rid)
+
+
+def erase_quarantined(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+    """Erase bodies in quarantine whose time of keeping is over."""
+    spare_quarantined(connection, rows)
+    quarantine.erase_bodies(connection, [row.id for row in rows])
+
+
+def spare_quarantined(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+    """Before bodies in quarantine go: set aside those whose record is under a hold."""
+    held = holds.of(connection, {(row.iss, row.rid) for row in rows if row.iss and row.rid})
+    for row in rows:
+        if (row.iss, row.rid) in held:
+            holds.set_aside(connection, iss=row.iss, rid=row.rid, source="quarantine", jwt=row.body)

@@ -31,7 +31,9 @@ def follow(database: Database, *, now: int) -> bool:
         if not last:
             return False
         rows = connection.execute(
-            records.visible().where(record.c.id > start, record.c.id <= last[-1]).order_by(record.c.id)
+            records.visible()
+            .where(record.c.id > start, record.c.id <= last[-1], records.in_time(now))
+            .order_by(record.c.id)
         )
         texts = [
             (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows

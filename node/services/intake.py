@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, TypeGuard, assert_never
 
 from crypto import merkle
 from federation import inbox
@@ -19,11 +19,12 @@ from federation.envelope import verify_record
 from federation.errors import Malformed
 from federation.feed import FeedId, Lane, parse_leaf
 from federation.grants import Handling, strictest
+from federation.keeping import is_over, time_of
 from federation.pages import PageEntry, VerifiedPage, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
-from node.services import bodies, disclosing, erasing
+from node.services import bodies, disclosing, erasing, keeping, sweeping
 from node.services.verifiers import Verifiers
 from node.storage import bounds, feeds, followers, fulltext, quarantine, records
 
@@ -124,10 +125,20 @@ class Shelf:
         return records.held(self.connection, keys)
 
 
-def store(connection: Connection, feed: Row[Any], sender: str, effects: Sequence[inbox.Effect], *, now: int) -> int:
-    """Write the effects of a page, in order; returns how many versions are now held that were not."""
+def store(  # noqa: C901, PLR0912 - one branch for each kind of effect
+    connection: Connection, feed: Row[Any], sender: str, effects: Sequence[inbox.Effect], *, now: int
+) -> int:
+    """Write the effects of a page, in order; returns how many versions are now held that were not.
+
+    Of what arrives when its time of keeping is over only the name is kept.
+    """
     fresh: list[inbox.Store] = []
     for effect in effects:
+        if _too_late(effect, now):
+            _flush(connection, fresh, now=now)
+            if not isinstance(effect, inbox.Await):  # its sender does not show it any more, and nobody would keep it
+                _name_only(connection, effect, now=now)
+            continue
         match effect:
             case inbox.Store():
                 if effect.gc == 1 and effect.record.ver == 1 and not effect.pending:
@@ -241,6 +252,35 @@ def _unless_whole(
         quarantine.wait_for(connection, feed.id, sender, waiting, now=now)
 
 
+def _too_late(effect: inbox.Effect, now: int) -> TypeGuard[inbox.Store | inbox.Extend | inbox.Await]:
+    """Whether what an entry brings, or should bring, may not be kept any more."""
+    if isinstance(effect, inbox.Store | inbox.Extend):
+        return is_over(effect.handling.keep_until, now)
+    return isinstance(effect, inbox.Await) and is_over(time_of(effect.leaf.grant), now)
+
+
+def _name_only(connection: Connection, effect: inbox.Store | inbox.Extend, *, now: int) -> None:
+    """A version that came too late to be kept: it is known by name, and what it supersedes is superseded."""
+    leaf, known = effect.leaf, False
+    for row in records.by_key(connection, leaf.iss, leaf.rid):
+        if row.ver == leaf.ver:
+            known = True
+            if row.jwt:
+                sweeping.expire(connection, row, now=now, gc=effect.gc)
+            else:
+                records.set_state(connection, [row.id], row.state, gc=effect.gc)
+        elif row.ver < leaf.ver and row.state == "received":
+            erasing.unindex(connection, row)
+            records.set_state(connection, [row.id], "superseded")
+    if not known:
+        records.reserve(
+            connection, iss=leaf.iss, rid=leaf.rid, ver=leaf.ver, jh=leaf.jh, gc=effect.gc, now=now,
+            state=records.EXPIRED,
+        )  # fmt: skip
+    bounds.forget(connection, leaf.iss, leaf.rid, below=effect.gc)
+    quarantine.explain(connection, leaf.iss, leaf.rid, gc=effect.gc)
+
+
 def _extend(connection: Connection, effect: inbox.Extend) -> None:
     """More groups of a held version: both sets of disclosures, in the order of their bits."""
     item = effect.record
@@ -261,6 +301,8 @@ def _reduce(connection: Connection, effect: inbox.Reduce, *, now: int) -> None:
     """What is not in the new mask is erased; of other versions than the one named, everything."""
     leaf = effect.leaf
     rows = records.by_key(connection, leaf.iss, leaf.rid)
+    if any(row.jwt and (int(row.mask, 16) & ~leaf.gm or (row.ver, row.jh) != (leaf.ver, leaf.jh)) for row in rows):
+        keeping.tell_of_withdrawal(connection, leaf.iss, leaf.rid, keeping.REDUCED, now)
     for row in rows:
         same = (row.ver, row.jh) == (leaf.ver, leaf.jh)
         held = int(row.mask, 16)
@@ -270,6 +312,8 @@ def _reduce(connection: Connection, effect: inbox.Reduce, *, now: int) -> None:
         elif not left:
             erasing.erase_version(connection, row, gc=leaf.gc)
         else:
+            if left != held:
+                erasing.spare(connection, row)
             kept = bodies.chosen(row.disclosures, held, left)
             _rewrite(
                 connection, row, kept, left, gc=leaf.gc, handling=row.handling, pending=left != leaf.gm
@@ -284,6 +328,9 @@ def _tighten(connection: Connection, effect: inbox.Tighten, *, now: int) -> None
     for row in rows:
         if row.jwt:
             handling = strictest(Handling.from_json(json.loads(row.handling)), effect.handling)
+            if is_over(handling.keep_until, now):
+                sweeping.expire(connection, row, now=now, gc=leaf.gc)
+                continue
             records.replace_handling(connection, row.id, handling=_text(handling), gc=leaf.gc)
         else:
             records.set_state(connection, [row.id], row.state, gc=leaf.gc)
@@ -303,6 +350,7 @@ def _remember(
 
 def _entomb(connection: Connection, effect: inbox.Entomb, *, now: int) -> None:
     iss, rid = effect.leaf.iss, effect.leaf.rid
+    keeping.tell_of_withdrawal(connection, iss, rid, keeping.RECALLED, now)
     erasing.erase_record(connection, iss, rid)
     records.bury(connection, iss=iss, rid=rid, ver=effect.record.ver, jwt=effect.record.jwt, now=now)
 

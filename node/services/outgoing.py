@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from crypto import b64
 from federation.feed import Lane, Leaf, lane_for, leaf_text, mask_text
+from federation.keeping import time_of
 from node.storage import audit, feeds
 from node.storage.database import insert_rows
 from node.storage.tables import grant_out, withheld
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
 GID_BYTES: Final = 16
-_GRANT_COLUMNS: Final = ("recipient", "iss", "rid", "ver", "mask", "gc", "gid", "decision")
+_GRANT_COLUMNS: Final = ("recipient", "iss", "rid", "ver", "mask", "gc", "gid", "decision", "keep_until")
 
 
 class Subject(Protocol):
@@ -122,7 +123,7 @@ class Outgoing:
         key = (recipient, subject.iss, subject.rid)
         if previous is not None:
             self._replaced.append(key)
-        self._grants[key] = (*key, subject.ver, hexmask, counter, gid, terms.decided)
+        self._grants[key] = (*key, subject.ver, hexmask, counter, gid, terms.decided, time_of(terms.grant))
         self._log.append(
             audit.Disclosure(
                 at=self.now, action="feed", actor=self.by, recipient=recipient, iss=subject.iss, rid=subject.rid,

@@ -243,7 +243,7 @@ def node_view(database: Database, membership: Membership, *, node: str, name: st
             directory_version=directory.version if directory else None,
             directory_stale=directory is None or membership.stale(now),
             policy_version=None if active is None else active.version,
-            records=records.count_by_state(connection),
+            records=records.count_by_state(connection, now=now),
             drafts=drafts.counts(connection),
             quarantined=held or 0,
             disclosures=audit.count(connection),

@@ -192,7 +192,11 @@ class Publisher:
         offer = _Offer(self, connection, by="policy", now=now, second=False, only_new=True)
         # What a second officer released stays so; a new policy releases nothing in anybody's name.
         second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
-        chosen = records.visible().where(record.c.iss == self.node, record.c.id > after).order_by(record.c.id)
+        chosen = (
+            records.visible()
+            .where(record.c.iss == self.node, record.c.id > after, records.in_time(now))
+            .order_by(record.c.id)
+        )
         for row in connection.execute(chosen.limit(limit)):
             report.last = row.id
             opened = bodies.reopen_row(row)

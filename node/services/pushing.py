@@ -59,7 +59,9 @@ class FeedOutbox:
         server = Server(node=self.node, directory=self.membership.current(), log_signer=self.log_signer)
         with self.database.read() as connection:
             row = feeds.out_feed(connection, self.peer, lane)
-            data = server.page(connection, recipient=self.peer, lane=lane, start=start, limit=limit, note=None)
+            data = server.page(
+                connection, recipient=self.peer, lane=lane, start=start, limit=limit, note=None, now=self.clock()
+            )
         return data, int(orjson.loads(data)["to"]), 0 if row is None else int(row.size)
 
     def accept(self, lane: Lane, token: str) -> int:

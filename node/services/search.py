@@ -25,7 +25,7 @@ from crypto import b64
 from crypto.errors import CryptoError
 from federation.grants import PURPOSE, Action, Handling, HandlingRefused, Verdict, may
 from federation.records.facts import brand_key
-from node.storage import audit, followers, fulltext, records
+from node.storage import audit, followers, fulltext, records, tasks
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -177,6 +177,7 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
             now=now,
         )
         audit.log(connection, [_row(criteria, filters, shown, by=by, purpose=purpose, now=now)])
+        tasks.remember_glimpses(connection, [(row.iss, row.rid) for row, _ in shown], by)
     return Hits(
         rows=tuple(_hit(row, handling) for row, handling in shown),
         next=None if last is None else _cursor(*last),
@@ -275,6 +276,7 @@ def _page(
             ids=ids,
             limit=limit + 1,
             before=before,
+            now=now,
         )
         for row in rows:
             if len(shown) == limit:

@@ -1,6 +1,7 @@
 """Answer a peer: pages of its feeds, and what to do with its receipts.
 
 A body is presented as (mask of the entry) ∩ (granted now): what was withdrawn since does not leave with an old entry.
+One whose time of keeping is over for the recipient (its floor, this entry's grant, or the newest one) is not presented.
 The checkpoint of a page is signed when it is asked for; the feed's history was fixed when its entries were appended.
 
 Trust: the peer is the one who signed the request. It gets its own feeds and learns nothing of others.
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Row, select, update
 from crypto import merkle
 from crypto.checkpoint import open_checkpoint, sign_checkpoint
 from crypto.errors import CryptoError
+from federation import keeping
 from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotFound, Refused
 from federation.feed import FeedId, Lane, key_name
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
@@ -32,6 +34,8 @@ ROOM: Final = MAX_PAGE_BYTES - 65_536
 """Bytes for entries: what is left of a page for its frame and its two notes."""
 ENTRY_FRAME: Final = 32
 SHOWN_STATES: Final = frozenset({"released"})
+_SETS_A_TIME: Final = f'"{keeping.KEEP_UNTIL}"'
+"""A leaf of ours that sets a time of keeping has this text: most set none, and are not read for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +47,11 @@ class Server:
     log_signer: Signer
 
     def page(
-        self, connection: Connection, *, recipient: str, lane: Lane, start: int, limit: int, note: str | None
+        self, connection: Connection, *, recipient: str, lane: Lane, start: int, limit: int, note: str | None, now: int
     ) -> bytes:
         """The page of `recipient`'s feed that begins at `start`, at most `limit` entries and one page's bytes.
+
+        `now`, in seconds, decides which bodies' time of keeping is over.
 
         Raises `FromBeyondHead` when the recipient claims more than there is, `FeedEpochRequired` when it holds a
         checkpoint of ours whose history this node no longer has, `Refused` (bad-signature) when the note is not ours.
@@ -56,7 +62,9 @@ class Server:
         begin = self._range(connection, row, start, size)
         if note is not None:
             self._compare(note, feed, begin, start)
-        entries = self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES)) if row is not None else []
+        entries = []
+        if row is not None:
+            entries = self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES), now)
         end = begin.extend(merkle.leaf_hash(entry.e.encode()) for entry in entries)
         head = end if row is None or end.size == size else feeds.unpack(size, row.hashes)
         checkpoint = self._sign(feed, end)
@@ -88,11 +96,13 @@ class Server:
             raise FeedEpochRequired("this node signed that checkpoint and no longer has its history")
 
     @staticmethod
-    def _entries(connection: Connection, row: Row[Any], recipient: str, start: int, limit: int) -> list[PageEntry]:
+    def _entries(  # noqa: PLR0917 - called from one place
+        connection: Connection, row: Row[Any], recipient: str, start: int, limit: int, now: int
+    ) -> list[PageEntry]:
         entries: list[PageEntry] = []
         room = ROOM
         for item in feeds.out_entries(connection, row.id, recipient, start, limit):
-            entry = PageEntry(item.leaf, _body(item))
+            entry = PageEntry(item.leaf, _body(item, now))
             room -= len(entry.e) + len(entry.s or "") + ENTRY_FRAME + entry.e.count('"')
             if room < 0 and entries:
                 break
@@ -109,9 +119,13 @@ class Server:
         )
 
 
-def _body(item: Row[Any]) -> str | None:
+def _body(item: Row[Any], now: int) -> str | None:
     """What of the entry's record may be shown to the recipient now; None when something later took its place."""
     if item.jwt is None or item.state not in SHOWN_STATES or item.granted is None or item.granted_ver != item.ver:
+        return None
+    if keeping.is_over(item.keep_until, now) or keeping.is_over(item.granted_until, now):
+        return None
+    if _SETS_A_TIME in item.leaf and keeping.is_over(keeping.stated(item.leaf, None), now):
         return None
     wanted = int(item.mask, 16) & int(item.granted, 16)
     if not wanted:

@@ -21,7 +21,7 @@ from federation.grants import Action
 from federation.records import UnknownSchema, get_schema
 from node.services import bodies, search
 from node.storage import audit, feeds, records
-from node.storage.tables import draft, tombstone
+from node.storage.tables import draft, record, tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,10 +150,25 @@ def in_use(connection: Connection, *, rid: str, iss: str | None = None, ver: int
         condition = (tombstone.c.rid == rid,) if iss is None else (tombstone.c.rid == rid, tombstone.c.iss == iss)
         if connection.execute(select(tombstone.c.iss).where(*condition)).first() is not None:
             raise Tombstoned("its originator has recalled this record")
-        raise NotFound("no record of this id is held and in use")
+        raise NotFound(f"no record of this id is held and in use{_what_became(connection, rid, iss)}")
     if ver is not None and rows[0].ver != ver:
         raise NotFound(f"that version is not in use; version {rows[0].ver} is")
     return rows[0]
+
+
+_BECAME: Final = {
+    records.EXPIRED: ": its time of keeping is over, and its content was erased",
+    records.ERASED: ": its content was erased for a data subject",
+    records.RESTRICTED: ": its use is restricted while a data subject's request is open",
+}
+
+
+def _what_became(connection: Connection, rid: str, iss: str | None) -> str:
+    """Why the newest version that is known is not in use, where there is something to say."""
+    statement = select(record.c.state).where(record.c.rid == rid).order_by(record.c.ver.desc()).limit(1)
+    if iss is not None:
+        statement = statement.where(record.c.iss == iss)
+    return _BECAME.get(connection.scalar(statement) or "", "")
 
 
 def _ordered(sch: str, groups: Mapping[str, Any]) -> list[str]:

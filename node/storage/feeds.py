@@ -181,8 +181,10 @@ def out_entries(connection: Connection, feed: int, recipient: str, start: int, l
             record.c.mask.label("held"),
             record.c.state,
             record.c.ver,
+            record.c.keep_until,
             grant_out.c.mask.label("granted"),
             grant_out.c.ver.label("granted_ver"),
+            grant_out.c.keep_until.label("granted_until"),
         )
         .select_from(
             entry_out.outerjoin(record, record.c.id == entry_out.c.record).outerjoin(

@@ -1,8 +1,8 @@
 """Quarantine: entries that are chained and whose body is not in use, with the reason, in the protocol's word.
 
 States: `held` (with a problem, told in receipts), `awaiting` (a grant whose body did not come, until something later
-explains it), `released` (a retry took it in), `explained` (something later took its place), `erased` (a tombstone
-came).
+explains it), `released` (a retry took it in), `explained` (something later took its place, or its time of keeping is
+over), `erased` (a tombstone came, or the body's time of keeping is over).
 Bodies in quarantine are shown to nobody and indexed nowhere.
 """
 
@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, Row, func, select, update
 
 from federation.errors import ProblemType
+from federation.keeping import stated
 from node.storage.tables import feed_in, quarantine
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from federation.inbox import Await, Quarantine
 
 LISTED: Final = 1_000
@@ -31,6 +34,7 @@ def put(connection: Connection, feed: int, sender: str, effect: Quarantine, *, n
             leaf=effect.entry.e, body=_storable(effect.entry.s), relay_grant=_storable(effect.entry.rg),
             iss=leaf.iss or None if leaf else None, rid=leaf.rid or None if leaf else None,
             gc=leaf.gc if leaf else 0, state="held", at=now,
+            keep_until=stated(effect.entry.e, effect.entry.s, effect.entry.rg),
         )
     )  # fmt: skip
 
@@ -43,6 +47,7 @@ def wait_for(connection: Connection, feed: int, sender: str, effect: Await, *, n
             detail="the entry came without its body", leaf=effect.entry.e, body=None,
             relay_grant=_storable(effect.entry.rg),
             iss=effect.leaf.iss, rid=effect.leaf.rid, gc=effect.leaf.gc, state="awaiting", at=now,
+            keep_until=stated(effect.entry.e, None, effect.entry.rg),
         )
     )  # fmt: skip
 
@@ -65,7 +70,8 @@ def explain(connection: Connection, iss: str, rid: str, *, gc: int) -> None:
 
 
 def report_unexplained(connection: Connection, sender: str, *, now: int) -> None:
-    """Both lanes' heads are reached: what is still awaited is reported as withheld."""
+    """Both lanes' heads are reached: what is still awaited is reported as withheld, unless its time was over anyway."""
+    explain_expired(connection, now=now, sender=sender)
     behind = (
         select(func.count()).select_from(feed_in).where(feed_in.c.sender == sender, feed_in.c.size < feed_in.c.head)
     )
@@ -78,10 +84,47 @@ def report_unexplained(connection: Connection, sender: str, *, now: int) -> None
     )
 
 
+def explain_expired(connection: Connection, *, now: int, sender: str | None = None) -> int:
+    """Bodies that did not come and whose time of keeping is over: nobody would keep them, and nobody asks for them."""
+    statement = update(quarantine).where(
+        quarantine.c.keep_until <= now, quarantine.c.problem == str(ProblemType.BODY_WITHHELD),
+        quarantine.c.state.in_(("awaiting", "held")),
+    )  # fmt: skip
+    if sender is not None:
+        statement = statement.where(quarantine.c.sender == sender)
+    return connection.execute(statement.values(state="explained", keep_until=None)).rowcount
+
+
+def expired(connection: Connection, *, now: int, limit: int) -> list[Row[Any]]:
+    """Entries whose body's time of keeping is over, and that are kept aside still."""
+    statement = select(quarantine).where(quarantine.c.keep_until <= now, quarantine.c.body.is_not(None))
+    return list(connection.execute(statement.order_by(quarantine.c.keep_until, quarantine.c.id).limit(limit)))
+
+
+def bodies(connection: Connection, iss: str, rid: str) -> list[Row[Any]]:
+    """Entries about a record that are kept aside with a body."""
+    return list(
+        connection.execute(
+            select(quarantine).where(quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.body.is_not(None))
+        )
+    )
+
+
+def erase_bodies(connection: Connection, ids: Collection[int]) -> None:
+    """Their time of keeping is over: bodies go, and the entries are no longer kept aside for anything."""
+    connection.execute(
+        update(quarantine)
+        .where(quarantine.c.id.in_(list(ids)))
+        .values(body=None, relay_grant=None, state="erased", keep_until=None)
+    )
+
+
 def erase(connection: Connection, iss: str, rid: str) -> None:
     """A tombstone came: bodies in quarantine go at once."""
     connection.execute(
-        update(quarantine).where(quarantine.c.iss == iss, quarantine.c.rid == rid).values(body=None, state="erased")
+        update(quarantine)
+        .where(quarantine.c.iss == iss, quarantine.c.rid == rid)
+        .values(body=None, state="erased", keep_until=None)
     )
 
 
@@ -120,5 +163,7 @@ def retried(connection: Connection, row_id: int, problem: ProblemType, detail: s
 def release(connection: Connection, row_id: int, *, now: int) -> None:
     """A retry took the entry in: its body is kept with the record now."""
     connection.execute(
-        update(quarantine).where(quarantine.c.id == row_id).values(state="released", body=None, retried_at=now)
+        update(quarantine)
+        .where(quarantine.c.id == row_id)
+        .values(state="released", body=None, keep_until=None, retried_at=now)
     )

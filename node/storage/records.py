@@ -1,17 +1,39 @@
 """Record versions, own and received, and the facets they are found by.
 
-Every reading query starts from `visible`: versions whose content this node holds and may use. `keep` writes versions
-with their facets; `retire` takes a version out of use; `erase` takes its content away and leaves its name.
+Every reading query starts from `visible`: versions whose content this node holds and may use, and adds `in_time`:
+what should be erased by now is used for nothing, whether or not the sweeper has come by. `keep` writes versions with
+their facets; `set_state` takes a version out of use; `erase` takes its content away and leaves its name.
+
+States: `released` (own), `received`, `superseded` by a newer version, `restricted` while a data subject's request is
+open; and without content `withdrawn` (recalled, or taken back), `expired` (its time of keeping is over), `erased` (for
+a data subject: the same version does not come back).
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, exists, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import delete as sql_delete
 
+from federation.keeping import time_of
 from federation.ports import Held, HeldVersion
 from node.storage import bounds, fulltext
 from node.storage.database import allocate, insert_rows
@@ -24,13 +46,14 @@ if TYPE_CHECKING:
 
 LIVE: Final = ("released", "received")
 """States of versions whose content is in use, as stored."""
+WITHDRAWN, EXPIRED, ERASED, RESTRICTED = "withdrawn", "expired", "erased", "restricted"
 _CONFIRMED: Final = exists(select(shared.c.record).where(shared.c.record == record.c.id))
 _STATE: Final = case((and_(record.c.state == "released", _CONFIRMED), "shared"), else_=record.c.state).label("state")
 """What is shown: an own version is released, and shared once a peer has confirmed it."""
 
 _COLUMNS: Final = (
     "id", "iss", "rid", "ver", "kind", "sch", "jh", "jwt", "disclosures", "mask", "width", "iat", "prev", "handling",
-    "title", "day", "state", "pending", "gc", "accepted_at",
+    "title", "day", "state", "pending", "gc", "accepted_at", "keep_until", "review_by",
 )  # fmt: skip
 _FACET_COLUMNS: Final = ("field", "value", "day", "record")
 MAX_FACET: Final = 256
@@ -69,6 +92,18 @@ def visible() -> Select[Any]:
     return select(*others, _STATE).where(record.c.state.in_(LIVE))
 
 
+def in_time(now: int) -> ColumnElement[bool]:
+    """The condition that a version's time of keeping is not over. `now` in seconds."""
+    return or_(record.c.keep_until.is_(None), record.c.keep_until > now)
+
+
+@lru_cache(maxsize=512)
+def times(handling: str) -> tuple[int | None, int | None]:
+    """`keep_until` and `review_by` of a stored handling, in seconds."""
+    value = json.loads(handling)
+    return time_of(value, "keep_until"), time_of(value, "review_by")
+
+
 def keep(connection: Connection, versions: Sequence[NewVersion], *, now: int) -> list[int]:
     """Insert versions with their facets and return their row ids, in order."""
     ids = allocate(connection, record, len(versions))
@@ -81,6 +116,7 @@ def keep(connection: Connection, versions: Sequence[NewVersion], *, now: int) ->
                 row_id, version.iss, version.rid, version.ver, version.kind, version.sch, version.jh, version.jwt,
                 "~".join(version.disclosures), f"{version.mask:x}", version.width, version.iat, version.prev,
                 version.handling, version.title, day, version.state, version.pending, version.gc, now,
+                *times(version.handling),
             )
         )  # fmt: skip
         facet_rows.extend(facet_values(row_id, version.kind, version.iss, version.facets))
@@ -186,7 +222,12 @@ def change_facets(connection: Connection, row_id: int, *, kind: str, iss: str, b
 
 def replace_handling(connection: Connection, row_id: int, *, handling: str, gc: int) -> None:
     """Bind the holder of a version otherwise: after `tighten`."""
-    connection.execute(update(record).where(record.c.id == row_id).values(handling=handling, gc=gc))
+    keep_until, review_by = times(handling)
+    connection.execute(
+        update(record)
+        .where(record.c.id == row_id)
+        .values(handling=handling, gc=gc, keep_until=keep_until, review_by=review_by)
+    )
 
 
 def replace_content(
@@ -194,51 +235,36 @@ def replace_content(
     pending: bool, day: str | None,
 ) -> None:  # fmt: skip
     """Keep other disclosures of the same version: after `more` or `less`."""
+    keep_until, review_by = times(handling)
     connection.execute(
         update(record)
         .where(record.c.id == row_id)
         .values(
             disclosures="~".join(disclosures), mask=f"{mask:x}", title=title, gc=gc, handling=handling,
-            pending=pending, day=day,
+            pending=pending, day=day, keep_until=keep_until, review_by=review_by,
         )
     )  # fmt: skip
 
 
-def erase(connection: Connection, row_id: int, *, gc: int | None = None) -> None:
-    """Take the content of a version away; (iss, rid, ver, jh) stay."""
+def erase(connection: Connection, row_id: int, *, gc: int | None = None, state: str = WITHDRAWN) -> None:
+    """Take the content of a version away; (iss, rid, ver, jh) stay. `state` says what took it."""
     values: dict[str, Any] = {
-        "jwt": "", "disclosures": "", "mask": "0", "title": "", "day": None, "state": "withdrawn", "pending": False,
+        "jwt": "", "disclosures": "", "mask": "0", "title": "", "day": None, "state": state, "pending": False,
+        "keep_until": None, "review_by": None,
     }  # fmt: skip
     if gc is not None:
         values["gc"] = gc
     connection.execute(update(record).where(record.c.id == row_id).values(**values))
 
 
-def reserve(connection: Connection, *, iss: str, rid: str, ver: int, jh: str, gc: int, now: int) -> None:
-    """Remember that a version was taken back before it came: its name and the grant counter, without content."""
+def reserve(
+    connection: Connection, *, iss: str, rid: str, ver: int, jh: str, gc: int, now: int, state: str = WITHDRAWN
+) -> None:
+    """Remember a version that came without content to keep: its name and the grant counter, and in `state` why."""
     (row_id,) = allocate(connection, record, 1)
     blank = (
-        row_id,
-        iss,
-        rid,
-        ver,
-        "",
-        "",
-        jh,
-        "",
-        "",
-        "0",
-        0,
-        0,
-        None,
-        "{}",
-        "",
-        None,
-        "withdrawn",
-        False,
-        gc,
-        now,
-    )
+        row_id, iss, rid, ver, "", "", jh, "", "", "0", 0, 0, None, "{}", "", None, state, False, gc, now, None, None,
+    )  # fmt: skip
     insert_rows(connection, record, _COLUMNS, [blank])
 
 
@@ -270,13 +296,16 @@ def search(
     ids: Collection[int] | None = None,
     limit: int = 50,
     before: tuple[str, int] | None = None,
+    now: int | None = None,
 ) -> list[Row[Any]]:
     """Versions in use that have one of the values in every filter, newest day first, then newest row.
 
     `before` is the (day, id) of the last row of the page before: keyset paging. `ids` narrows to rows that another
-    index found.
+    index found; `now` to those whose time of keeping is not over.
     """
     statement = visible()
+    if now is not None:
+        statement = statement.where(in_time(now))
     sort_day = func.coalesce(record.c.day, literal(NO_DAY))
     for field, values in filters.items():
         exists = (
@@ -299,7 +328,8 @@ def search(
     return list(connection.execute(statement))
 
 
-def count_by_state(connection: Connection) -> dict[str, int]:
-    """How many versions are in each state."""
-    rows = connection.execute(select(_STATE, func.count()).group_by(_STATE))
+def count_by_state(connection: Connection, *, now: int | None = None) -> dict[str, int]:
+    """How many versions are in each state; with `now`, without those whose time of keeping is over."""
+    statement = select(_STATE, func.count()).group_by(_STATE)
+    rows = connection.execute(statement if now is None else statement.where(in_time(now)))
     return {row[0]: row[1] for row in rows}

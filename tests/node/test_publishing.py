@@ -51,12 +51,12 @@ def rows(database, table):
         return list(connection.execute(select(table)))
 
 
-def served(database, recipient, lane="bulk", start=0):
+def served(database, recipient, lane="bulk", start=0, now=NOW):
     server = Server(node="KE", directory=FED.directory, log_signer=FED.signer("KE", "log"))
     with database.read() as connection:
-        return json.loads(server.page(connection, recipient=recipient, lane=lane, start=start, limit=9, note=None))[
-            "entries"
-        ]
+        return json.loads(
+            server.page(connection, recipient=recipient, lane=lane, start=start, limit=9, note=None, now=now)
+        )["entries"]
 
 
 def test_a_release_writes_version_entry_grant_decision_and_disclosure_row_together(database):
@@ -178,6 +178,27 @@ def test_a_body_is_shown_as_far_as_it_is_granted_now(database):
     assert "s" not in entry
 
 
+def test_a_body_whose_time_is_over_for_its_recipient_does_not_leave(database):
+    release(database, rules=[{**SHARE[0], "obligations": {"keep_until": "2026-02-01"}}])
+    until = 1_769_904_000
+    assert "s" in served(database, "TZ", now=until - 1)[0]
+    assert "s" not in served(database, "TZ", now=until)[0]
+    # Each of three is enough: the entry's own grant, the newest grant, the record's own floor.
+    with database.write() as connection:
+        connection.execute(grant_out.update().values(keep_until=None))
+    assert "s" not in served(database, "TZ", now=until)[0]
+    with database.write() as connection:
+        connection.execute(entry_out.update().values(leaf="{}"))
+    assert "s" in served(database, "TZ", now=until)[0]
+    with database.write() as connection:
+        connection.execute(grant_out.update().values(keep_until=until))
+    assert "s" not in served(database, "TZ", now=until)[0]
+    with database.write() as connection:
+        connection.execute(grant_out.update().values(keep_until=None))
+        connection.execute(record.update().values(keep_until=until))
+    assert "s" not in served(database, "TZ", now=until)[0]
+
+
 @pytest.mark.parametrize("status", ["suspended", "left"])
 def test_a_member_in_bad_standing_is_offered_nothing(status, database):
     report = release(database, fed=FED.with_node("TZ", status=status))
@@ -195,11 +216,11 @@ def test_a_note_of_this_node_of_another_history_asks_for_a_new_epoch(database, m
     release(other, reference="R-2")
     server = Server(node="KE", directory=FED.directory, log_signer=FED.signer("KE", "log"))
     with other.read() as connection:
-        note = json.loads(server.page(connection, recipient="TZ", lane="bulk", start=0, limit=9, note=None))[
+        note = json.loads(server.page(connection, recipient="TZ", lane="bulk", start=0, limit=9, note=None, now=NOW))[
             "checkpoint"
         ]
     with database.read() as connection, pytest.raises(FederationError) as refused:
-        server.page(connection, recipient="TZ", lane="bulk", start=1, limit=9, note=note)
+        server.page(connection, recipient="TZ", lane="bulk", start=1, limit=9, note=note, now=NOW)
     assert refused.value.problem == "feed-epoch-required"
 
 

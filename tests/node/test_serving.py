@@ -27,7 +27,7 @@ def page(database):
 
     def ask(start=0, limit=500, note=None, recipient="TZ", lane="bulk"):
         with database.read() as connection:
-            return server.page(connection, recipient=recipient, lane=lane, start=start, limit=limit, note=note)
+            return server.page(connection, recipient=recipient, lane=lane, start=start, limit=limit, note=note, now=NOW)
 
     return ask
 

@@ -154,8 +154,9 @@ class DirectLink:
         server = Server(node=peer.id, directory=world.fed.directory, log_signer=world.fed.signer(peer.id, "log"))
         with peer.database.read() as connection:
             data = server.page(
-                connection, recipient=self.me.id, lane=lane, start=start, limit=min(limit, world.page_limit), note=note
-            )
+                connection, recipient=self.me.id, lane=lane, start=start, limit=min(limit, world.page_limit), note=note,
+                now=world.clock(peer.id)(),
+            )  # fmt: skip
         world.left(peer.id, self.me.id, "page", data)
         return data
 
@@ -591,6 +592,8 @@ def policy_text(me: str, version: int, rules: list[dict[str, Any]]) -> str:
         }  # fmt: skip
         if rule["effect"] == "grant":
             item["legal"] = ["MAA"]
+            if "obligations" in rule:
+                item["obligations"] = rule["obligations"]
         written.append(item)
     return json.dumps(
         {

@@ -83,14 +83,20 @@ record = Table(
     Column("handling", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("day", String(10)),
-    Column("state", String(16), nullable=False),  # released | received | superseded | withdrawn
+    # released | received | superseded | restricted | withdrawn | expired | erased: see `records`
+    Column("state", String(16), nullable=False),
     Column("pending", Boolean, nullable=False, default=False),
     Column("gc", BigInteger, nullable=False, default=0),
     Column("accepted_at", BigInteger, nullable=False),
+    Column("keep_until", BigInteger),
+    Column("review_by", BigInteger),
     UniqueConstraint("iss", "rid", "ver"),
+    Index(None, "keep_until"),
+    Index(None, "review_by"),
 )
 """Record versions, own and received. `disclosures` holds exactly those that are held, joined by `~`. When content is
-erased, `jwt`, `disclosures` and `title` become empty and (iss, rid, ver, jh) stay."""
+erased, `jwt`, `disclosures` and `title` become empty and (iss, rid, ver, jh) stay. `keep_until` and `review_by` are
+those of `handling`, for the sweeper to find; they go with the content."""
 
 shared = Table(
     "shared",
@@ -161,9 +167,11 @@ grant_out = Table(
     Column("gc", Integer, nullable=False),
     Column("gid", String(43), nullable=False),
     Column("decision", String(43), nullable=False),
+    Column("keep_until", BigInteger),
     sqlite_with_rowid=False,
 )
-"""What each peer may have of each record now. A body is presented as the entry's mask and this one."""
+"""What each peer may have of each record now. A body is presented as the entry's mask and this one, and from
+`keep_until` on not at all."""
 
 decision = Table(
     "decision",
@@ -242,8 +250,10 @@ quarantine = Table(
     Column("state", String(16), nullable=False),  # held | awaiting | released | explained | erased
     Column("at", BigInteger, nullable=False),
     Column("retried_at", BigInteger),
+    Column("keep_until", BigInteger),
     UniqueConstraint("feed", "n"),
     Index(None, "iss", "rid"),
+    Index(None, "keep_until"),
 )
 """Entries whose body is not in use, with the reason."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from node.app import open_home
@@ -130,7 +131,7 @@ def _signed(holder: Path, sender: Path, rid: str) -> tuple[str, bytes]:
     server = Server(node="GB", directory=home.membership.current(), log_signer=home.signer("log"))
     with home.database.read() as connection:
         assert feeds.out_feeds(connection)
-        page = server.page(connection, recipient="FR", lane="bulk", start=0, limit=500, note=None)
+        page = server.page(connection, recipient="FR", lane="bulk", start=0, limit=500, note=None, now=int(time.time()))
     home.database.close()
     assert json.loads(page)["to"]
     return token, page
