@@ -10,8 +10,9 @@ FederationError                 .problem, .detail
 ├── NotFound                    nothing here for the one who asked (absent and not allowed look the same)
 ├── BadSignature                an object was not signed by the node whose name it bears
 ├── RecordInvalid               the record breaks a rule of its kind, schema or disclosure groups
-├── RecordEquivocation          two envelopes with one (iss, rid, ver) and different bytes
-├── VersionFork                 `prev` does not name the neighbouring version that is held
+├── Disputed                    two versions that cannot both be meant: neither is used
+│   ├── RecordEquivocation      two envelopes with one (iss, rid, ver) and different bytes
+│   └── VersionFork             `prev` does not name the neighbouring version that is held
 ├── Tombstoned                  the originator has recalled the record
 ├── NoRelayGrant                a record came by another node than its issuer, without the issuer's leave
 ├── GrantExceeded               more was shown than the grant covers, or to more nodes
@@ -38,9 +39,12 @@ Trust: `detail` is written by us and shown to the peer; it never repeats what th
 # ruff: noqa: N818 - the name says what is wrong; a suffix `Error` on every one of them would say nothing
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from crypto import errors as crypto
+
+if TYPE_CHECKING:
+    from crypto.checkpoint import Checkpoint
 
 
 class ProblemType(StrEnum):
@@ -146,13 +150,21 @@ class RecordInvalid(FederationError):
     problem = ProblemType.RECORD_INVALID
 
 
-class RecordEquivocation(FederationError):
+class Disputed(FederationError):
+    """Two versions that their issuer cannot both have meant: `version` is the one that is held, and not used either."""
+
+    def __init__(self, detail: str, *, version: int) -> None:
+        super().__init__(detail)
+        self.version = version
+
+
+class RecordEquivocation(Disputed):
     """Two envelopes with the same issuer, record and version, and different bytes."""
 
     problem = ProblemType.RECORD_EQUIVOCATION
 
 
-class VersionFork(FederationError):
+class VersionFork(Disputed):
     """`prev` does not name the neighbouring version that is held."""
 
     problem = ProblemType.VERSION_FORK
@@ -183,9 +195,13 @@ class BodyWithheld(FederationError):
 
 
 class FeedFork(FederationError):
-    """Two histories of one feed, each signed by its sender."""
+    """Two histories of one feed, each signed by its sender; `notes` are the checkpoints that did not fit."""
 
     problem = ProblemType.FEED_FORK
+
+    def __init__(self, detail: str, *, notes: "tuple[Checkpoint, ...]" = ()) -> None:
+        super().__init__(detail)
+        self.notes = notes
 
 
 class FeedEpochRequired(FederationError):

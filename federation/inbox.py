@@ -12,8 +12,8 @@ numbered in `_judge_entry`:
  6. leaf and record name the same thing
  7. what is shown is what was granted, and not more
  8. a tombstone dominates
- 9. one (iss, rid, ver) has one envelope
-10. `prev` names the neighbour that is held
+ 9. one (iss, rid, ver) has one envelope; of two, neither is used
+10. `prev` names the neighbour that is held; of two that do not follow each other, neither is used
 11. the highest grant counter wins
 
 What may be held of a record is what its entry with the highest grant counter says, whichever lane that came by: an
@@ -36,6 +36,7 @@ import orjson
 from federation.envelope import VerifiedRecord, verify_record
 from federation.errors import (
     BodyWithheld,
+    Disputed,
     FederationError,
     GrantExceeded,
     Malformed,
@@ -49,10 +50,14 @@ from federation.errors import (
 from federation.feed import Leaf, parse_leaf
 from federation.grants import Handling, HandlingRefused, strictest
 from federation.ports import Bound, Held, HeldVersion, Holdings
+from federation.ports import Dispute as DisputeState
 
 if TYPE_CHECKING:
     from federation.directory import Directory
     from federation.pages import PageEntry, VerifiedPage
+
+
+EQUIVOCAL: Final = "equivocal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +138,20 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute:
+    """A verified version, and the held one beside which it cannot stand: neither is used, both are evidence."""
+
+    held: int
+    """The version that is held; the same as the record's, or its neighbour."""
+    record: VerifiedRecord
+
+    @property
+    def state(self) -> DisputeState:
+        """What becomes of the version that is held."""
+        return EQUIVOCAL if self.held == self.record.ver else "forked"
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantine:
     """An entry that is chained and whose body is kept aside, with the reason."""
 
@@ -141,6 +160,8 @@ class Quarantine:
     entry: PageEntry
     problem: ProblemType
     detail: str
+    dispute: Dispute | None = None
+    """Where the reason lies between this version and one that is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +240,9 @@ def judge_entry(
     """Judge one entry against what is held, and note in `held` what it changes. A retry comes in here too."""
     try:
         effect = _judge_entry(n, entry, leaf, sender=sender, directory=directory, held=held, verify=verify)
+    except Disputed as error:
+        assert entry.s is not None  # noqa: S101 - only a verified body is ever disputed
+        effect = Quarantine(n, leaf, entry, error.problem, error.detail, Dispute(error.version, verify(entry.s)))
     except FederationError as error:
         return Quarantine(n, leaf, entry, error.problem, error.detail)
     _note(held, effect)
@@ -294,8 +318,10 @@ def _check_body(record: VerifiedRecord, leaf: Leaf) -> None:
 def _content(n: int, entry: PageEntry, leaf: Leaf, record: VerifiedRecord, known: Held) -> Effect:
     own = known.version(record.ver)
     if own is not None and own.jh != record.jh:  # step 9
-        raise RecordEquivocation("another envelope of the same record version is held")
+        raise RecordEquivocation("another envelope of the same record version is held", version=record.ver)
     _check_chain(record, known)  # step 10
+    if own is not None and own.disputed:
+        raise RecordEquivocation("this version is in dispute, until a higher one comes", version=record.ver)
     if leaf.gc <= known.gc:  # step 11
         return _late(n, entry, leaf, record, known)
     handling = _handling(record, leaf)
@@ -336,10 +362,16 @@ def _withdrawal(n: int, leaf: Leaf, known: Held) -> Effect:
 
 
 def _check_chain(record: VerifiedRecord, known: Held) -> None:
-    """`prev` is compared only where the neighbour is held: a gap in the versions is normal."""
-    before = known.version(record.ver - 1)
-    if before is not None and record.prev != before.jh:
-        raise VersionFork("prev does not name the version before it that is held here")
+    """`prev` is compared only where the neighbour is held: a gap in the versions is normal.
+
+    A neighbour of which there are two envelopes is compared with nothing: the next version, which settles the dispute,
+    follows one of the two, and not perhaps the one that came here first.
+    """
+    before, after = known.version(record.ver - 1), known.version(record.ver + 1)
+    if before is not None and before.disputed != EQUIVOCAL and record.prev != before.jh:
+        raise VersionFork("prev does not name the version before it that is held here", version=record.ver - 1)
+    if after is not None and after.disputed != EQUIVOCAL and after.prev not in {None, record.jh}:
+        raise VersionFork("the version after it that is held here follows another one", version=record.ver + 1)
 
 
 def _parse_handling(leaf: Leaf) -> Handling:
@@ -371,6 +403,9 @@ _join: Final = lru_cache(maxsize=256)(strictest)
 
 def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
     """Later entries of the same page are judged as if this one were stored."""
+    if isinstance(effect, Quarantine) and effect.dispute is not None:
+        _dispute(held, effect.dispute)
+        return
     if isinstance(effect, Skip | Await | Quarantine):
         return
     key = (effect.leaf.iss, effect.leaf.rid)
@@ -381,7 +416,7 @@ def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
         return
     bound = known.bound
     if isinstance(effect, Store | Extend):
-        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.mask)
+        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.mask, effect.record.prev)
         bound = None if bound is not None and effect.gc > bound.gc else bound
         held[key] = Held(gc=effect.gc, versions=versions, bound=bound)
         return
@@ -390,7 +425,7 @@ def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
         for ver, version in versions.items():
             # The bits of one version mean nothing in another, and of an older one nothing is granted any more.
             same = ver == leaf.ver and version.jh == leaf.jh
-            versions[ver] = HeldVersion(version.jh, version.mask & leaf.gm if same else 0)
+            versions[ver] = replace(version, mask=version.mask & leaf.gm if same else 0)
     versions.setdefault(leaf.ver, HeldVersion(leaf.jh, 0))
     held[key] = Held(gc=leaf.gc, tombstoned=known.tombstoned, versions=versions, bound=bind(bound, effect))
 
@@ -404,6 +439,14 @@ def bind(before: Bound | None, effect: Reduce | Tighten) -> Bound:
     if isinstance(effect, Tighten):
         told = effect.handling if told is None else _join(told, effect.handling)
     return Bound(leaf.gc, leaf.ver, leaf.gm, told)
+
+
+def _dispute(held: dict[tuple[str, str], Held], dispute: Dispute) -> None:
+    key = (dispute.record.iss, dispute.record.rid)
+    known = held[key]
+    versions = dict(known.versions or {})
+    versions[dispute.held] = replace(versions[dispute.held], disputed=dispute.state)
+    held[key] = replace(known, versions=versions)
 
 
 def summary(effects: Sequence[Effect]) -> dict[str, int]:

@@ -142,9 +142,11 @@ def verify_page(
     if checkpoint.size != grown.size:
         raise Malformed("the checkpoint is not of the page's end")
     if checkpoint.root != grown.root():  # step 6
-        raise FeedFork("the sender's signed root is not the root of the entries that it sent")
+        raise FeedFork("the sender's signed root is not the root of the entries that it sent", notes=(checkpoint, head))
     if head.size < checkpoint.size or (head.size == checkpoint.size and head.root != checkpoint.root):
-        raise FeedFork("the head that the sender signed is behind the page, or of another history")
+        raise FeedFork(
+            "the head that the sender signed is behind the page, or of another history", notes=(checkpoint, head)
+        )
     return VerifiedPage(
         feed=named,
         start=begin,

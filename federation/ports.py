@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from federation.pages import VerifiedPage
 
 
+Dispute = Literal["equivocal", "forked"]
+
+
 @dataclass(frozen=True, slots=True)
 class HeldVersion:
     """One version of a record that this node holds."""
@@ -21,6 +24,10 @@ class HeldVersion:
     jh: str
     mask: int
     """The groups that are held, as bits."""
+    prev: str | None = None
+    disputed: Dispute | None = None
+    """It cannot stand beside another version that its issuer signed: not in use until a higher one comes. `equivocal`:
+    there is another envelope of the same version; `forked`: its neighbour does not follow, or precede, this one."""
 
 
 @dataclass(frozen=True, slots=True)

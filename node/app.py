@@ -140,6 +140,7 @@ def build(home: Home) -> FastAPI:
     from node.api import (  # noqa: PLC0415
         admin,
         deps,
+        evidence,
         exchange,
         health,
         middleware,
@@ -204,7 +205,7 @@ def build(home: Home) -> FastAPI:
         clock=home.clock,
     )
     deps.open_office(app, office)
-    for face_of_officers in (records, releases, policies, exchange, admin, health):
+    for face_of_officers in (records, releases, policies, exchange, admin, evidence, health):
         app.include_router(face_of_officers.router)
     problems.install(app)
     if home.settings.served_prefix:

@@ -382,6 +382,7 @@ class InLane(BaseModel):
     updated_at: int
     receipt_at: int | None = None
     quarantined: int
+    stopped: str | None = Field(default=None, description="Evidence because of which the feed stands still.")
 
 
 class Peer(BaseModel):
@@ -653,6 +654,7 @@ class Node(BaseModel):
             "records": {"released": 120, "received": 340},
             "drafts": {"draft": 2, "released": 120},
             "quarantined": 1,
+            "evidence": 0,
             "disclosures": 360,
             "index_lag": 0,
         }
@@ -668,6 +670,7 @@ class Node(BaseModel):
     records: dict[str, int]
     drafts: dict[str, int]
     quarantined: int
+    evidence: int = Field(description="Pieces of evidence against members; more than none is an alarm.")
     disclosures: int
     index_lag: int
 

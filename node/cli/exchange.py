@@ -74,14 +74,17 @@ async def _round(home: Any) -> dict[str, Any]:
 
 def peers(context: typer.Context) -> None:
     """List the members of the federation, and how far the exchange with each is."""
-    from node.storage import feeds
+    from node.storage import evidence, feeds
 
     at = session(context)
     with at.opened() as home:
         directory = home.membership.current()
         with home.database.read() as connection:
             sent, got = feeds.out_feeds(connection), feeds.in_feeds(connection)
+            stops = evidence.stops(connection)
         listed = [_peer(directory, name, home.settings.id, sent, got) for name in sorted(directory.members)]
+        for one in listed:
+            one["stopped"] = [row.lane for row in stops if row.sender == one["id"]]
         expires = home.membership.mirror.expires()
         stale = home.membership.stale(home.clock())
     if at.out.json:
@@ -104,6 +107,11 @@ def peers(context: typer.Context) -> None:
         ],
         empty="The directory lists nobody.",
     )  # fmt: skip
+    for row in stops:
+        at.out.say(
+            f"Nothing is taken from the {row.lane} feed of {row.sender}: it signed two histories of it "
+            f"(`tidewaiter evidence show {row.evidence[:12]}`)."
+        )
     at.out.say(
         f"{directory.fed} ({directory.class_}), directory version {directory.version}, good until {instant(expires)}"
     )

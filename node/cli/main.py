@@ -19,6 +19,7 @@ from node.cli import (
     audit,
     bench,
     directory,
+    evidence,
     exchange,
     founding,
     importing,
@@ -67,7 +68,8 @@ def version(context: typer.Context) -> None:
 
 
 for _family in (
-    founding, directory, importing, releasing, alerts, exchange, reading, policy, verifying, audit, keeping, bench,
+    founding, directory, importing, releasing, alerts, exchange, evidence, reading, policy, verifying,
+    audit, keeping, bench,
 ):  # fmt: skip
     _family.register(app)
 

@@ -89,6 +89,16 @@ def log(
     audit.tell(at, audit.check(at, export, checkpoints, directory, key))
 
 
+@verify_app.command("evidence")
+def evidence(context: typer.Context, file: Input, directory: Listed = None) -> None:
+    """Verify evidence of a fork or of another breach: what the accused's own signatures prove, and nothing else."""
+    from node.services import verifying
+
+    at = session(context)
+    data = read_input(file, what="evidence (JSON)")
+    _tell(at, verifying.evidence(data, directory=_directory(at, directory)))
+
+
 def fsck(context: typer.Context) -> None:
     """Check this node's database against itself and against every signature in it. Only reads."""
     from node.services import checking

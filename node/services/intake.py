@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, assert_never
 from crypto import merkle
 from federation import inbox
 from federation.envelope import verify_record
-from federation.errors import Malformed
+from federation.errors import FeedFork, Malformed
 from federation.feed import FeedId, Lane, parse_leaf
 from federation.grants import Handling, strictest
 from federation.keeping import is_over, time_of
@@ -24,7 +24,7 @@ from federation.pages import PageEntry, VerifiedPage, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
-from node.services import bodies, disclosing, erasing, keeping, sweeping
+from node.services import bodies, disclosing, erasing, evidence, keeping, sweeping
 from node.services.verifiers import Verifiers
 from node.storage import bounds, feeds, followers, fulltext, quarantine, records
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from crypto.signer import Signer
     from federation.directory import Directory
+    from federation.evidence import Evidence
     from node.storage.database import Database
 
 
@@ -66,20 +67,46 @@ class PeerDesk:
         else:
             with self.database.read() as connection:
                 row = feeds.in_feed(connection, self.peer, lane)
-            epoch = 0 if row is None else row.epoch
+                epoch = 0 if row is None else row.epoch
+                feed = FeedId(self.peer, self.node, lane, epoch)
+                evidence.check_stopped(connection, feed)
             start = merkle.CompactRange() if row is None else feeds.unpack(row.size, row.hashes)
-            feed = FeedId(self.peer, self.node, lane, epoch)
-        page = verify_page(data, directory=directory, recipient=self.node, start=start, now=now, feed=feed)
+        try:
+            page = verify_page(data, directory=directory, recipient=self.node, start=start, now=now, feed=feed)
+        except FeedFork as error:
+            self._keep_notes(feed, error, start.size)
+            raise
         if self.noticed is not None:
             self.noticed(page.directory_version)
         return page
+
+    def _keep_notes(self, feed: FeedId, error: FeedFork, start: int) -> None:
+        """What a sender signed about a page that does not hold is kept: it may prove a fork now, or later."""
+        with self.database.write() as connection:
+            row = feeds.in_feed(connection, feed.sender, feed.lane)
+            held = row.note if row is not None and row.size == start else None
+            evidence.of_page(connection, feed, error, held=held, directory=self.directory(), now=self.clock())
 
     def verify(self, page: VerifiedPage) -> inbox.OpenedPage:
         """Verify the page's bodies, beside this process where it is worth it. Needs no lock."""
         return self.verifiers.open(page, directory=self.directory(), now=self.clock())
 
     def apply(self, opened: inbox.OpenedPage) -> Applied:
-        """Judge and store a page; durable once it returns. Raises `Malformed` if the page does not fit the position."""
+        """Judge and store a page; durable once it returns.
+
+        Raises `Malformed` if the page does not fit the position, `FeedFork` if the sender signed another history
+        before.
+        """
+        try:
+            return self._apply(opened)
+        except _Forked as error:
+            with self.database.write() as connection:
+                evidence.stop(
+                    connection, opened.page.feed, error.found, directory=self.directory(), now=self.clock()
+                )  # fmt: skip
+            raise FeedFork("the sender signed another history of this feed before") from None
+
+    def _apply(self, opened: inbox.OpenedPage) -> Applied:
         page, directory, now = opened.page, self.directory(), self.clock()
         with self.database.write() as connection:
             feed = feeds.in_feed(connection, page.feed.sender, page.feed.lane, for_update=True)
@@ -87,12 +114,16 @@ class PeerDesk:
                 feed = feeds.begin_in_feed(connection, page.feed.sender, page.feed.lane, epoch=page.feed.epoch, now=now)
             if feed.epoch != page.feed.epoch or feed.size != page.start:
                 raise Malformed(f"the page begins at {page.start}, this node stands at {feed.size}")
+            fork = evidence.compare(connection, page, feeds.unpack(feed.size, feed.hashes))
+            if fork is not None:
+                raise _Forked(fork)
             effects = inbox.judge(opened, directory=directory, holdings=Shelf(connection))
-            stored = store(connection, feed, page.feed.sender, effects, now=now)
+            stored = store(connection, feed, page.feed.sender, effects, directory=directory, now=now)
             feeds.advance(
                 connection, feed.id, page.range, leaves=[entry.e for entry in page.entries], start=page.start,
                 note=page.checkpoint.note, head=page.head.size, now=now,
             )  # fmt: skip
+            evidence.follow(connection, page, now=now)
             if page.complete:
                 quarantine.report_unexplained(connection, page.feed.sender, now=now)
             receipt = make_receipt(
@@ -125,9 +156,18 @@ class Shelf:
         return records.held(self.connection, keys)
 
 
+class _Forked(Exception):  # noqa: N818 - the transaction ends without a trace, and the proof is kept in the next one
+    """Two histories of the feed are proven."""
+
+    def __init__(self, found: Evidence) -> None:
+        super().__init__()
+        self.found = found
+
+
 def store(  # noqa: C901, PLR0912 - one branch for each kind of effect
-    connection: Connection, feed: Row[Any], sender: str, effects: Sequence[inbox.Effect], *, now: int
-) -> int:
+    connection: Connection, feed: Row[Any], sender: str, effects: Sequence[inbox.Effect], *, directory: Directory,
+    now: int,
+) -> int:  # fmt: skip
     """Write the effects of a page, in order; returns how many versions are now held that were not.
 
     Of what arrives when its time of keeping is over only the name is kept.
@@ -161,6 +201,9 @@ def store(  # noqa: C901, PLR0912 - one branch for each kind of effect
                 _flush(connection, fresh, now=now)
                 _entomb(connection, effect, now=now)
             case inbox.Quarantine():
+                if effect.dispute is not None:
+                    _flush(connection, fresh, now=now)
+                    dispute(connection, effect.dispute, directory=directory, now=now)
                 quarantine.put(connection, feed.id, sender, effect, now=now)
             case inbox.Await():
                 quarantine.wait_for(connection, feed.id, sender, effect, now=now)
@@ -279,6 +322,19 @@ def _name_only(connection: Connection, effect: inbox.Store | inbox.Extend, *, no
         )  # fmt: skip
     bounds.forget(connection, leaf.iss, leaf.rid, below=effect.gc)
     quarantine.explain(connection, leaf.iss, leaf.rid, gc=effect.gc)
+
+
+def dispute(connection: Connection, found: inbox.Dispute, *, directory: Directory, now: int) -> None:
+    """Two versions that their issuer cannot both have meant: both JWTs are kept as proof, and neither is used."""
+    item = found.record
+    evidence.of_versions(
+        connection, iss=item.iss, rid=item.rid, ver=item.ver, held=found.held, jwt=item.jwt, directory=directory,
+        now=now,
+    )  # fmt: skip
+    for row in records.by_key(connection, item.iss, item.rid):
+        if row.ver == found.held and row.state in {*records.LIVE, "superseded", "forked"}:
+            erasing.unindex(connection, row)
+            records.set_state(connection, [row.id], found.state)
 
 
 def _extend(connection: Connection, effect: inbox.Extend) -> None:
@@ -400,10 +456,12 @@ def retry(connection: Connection, row: Row[Any], *, directory: Directory, now: i
             verify=lambda token: verify_record(token, directory=directory, now=now),
         )  # fmt: skip
     if isinstance(effect, inbox.Quarantine):
+        if effect.dispute is not None:
+            dispute(connection, effect.dispute, directory=directory, now=now)
         quarantine.retried(connection, row.id, effect.problem, effect.detail, now=now)
         return effect
     if isinstance(effect, inbox.Await):  # there is still no body to take in
         return effect
     quarantine.release(connection, row.id, now=now)
-    store(connection, feeds.in_feed_by_id(connection, row.feed), row.sender, [effect], now=now)
+    store(connection, feeds.in_feed_by_id(connection, row.feed), row.sender, [effect], directory=directory, now=now)
     return effect

@@ -19,7 +19,7 @@ from crypto import b64
 from crypto.errors import CryptoError
 from federation.errors import DirectoryStale, NotFound
 from node.services import indexing
-from node.storage import audit, drafts, feeds, policies, quarantine, records
+from node.storage import audit, drafts, evidence, feeds, policies, quarantine, records
 from node.storage.database import Database, WrongSchema
 from node.storage.tables import decision, disclosure, tombstone, withheld
 from node.storage.tables import quarantine as held_back
@@ -61,6 +61,8 @@ class InLane:
     receipt_at: int | None
     quarantined: int
     """Entries that are held back here."""
+    stopped: str | None = None
+    """The hash of the evidence because of which the feed stands still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,8 @@ class NodeView:
     """Versions by state."""
     drafts: Mapping[str, int]
     quarantined: int
+    evidence: int
+    """Pieces of evidence against members: more than none is an alarm."""
     disclosures: int
     index_lag: int
 
@@ -144,6 +148,7 @@ def peers(
         incoming = _grouped(feeds.in_feeds(connection), "sender")
         held = _held_by_feed(connection)
         problems = _problems(connection)
+        stops = {(row.sender, row.lane, row.epoch): row.evidence for row in evidence.stops(connection)}
     found = []
     for member in sorted(directory.members.values(), key=lambda member: member.id):
         if member.id == node:
@@ -159,7 +164,10 @@ def peers(
                 status=member.status,
                 endpoint=member.endpoint,
                 out=tuple(_out_lane(row) for row in outgoing.get(member.id, ())),
-                incoming=tuple(_in_lane(row, held.get(row.id, 0)) for row in incoming.get(member.id, ())),
+                incoming=tuple(
+                    _in_lane(row, held.get(row.id, 0), stops.get((row.sender, row.lane, row.epoch)))
+                    for row in incoming.get(member.id, ())
+                ),
                 problems=problems.get(member.id, {}),
                 trouble=(trouble or {}).get(member.id),
             )
@@ -246,6 +254,7 @@ def node_view(database: Database, membership: Membership, *, node: str, name: st
             records=records.count_by_state(connection, now=now),
             drafts=drafts.counts(connection),
             quarantined=held or 0,
+            evidence=sum(evidence.counts(connection).values()),
             disclosures=audit.count(connection),
             index_lag=indexing.lag(database),
         )
@@ -287,7 +296,7 @@ def _out_lane(row: Row[Any]) -> OutLane:
     )
 
 
-def _in_lane(row: Row[Any], held: int) -> InLane:
+def _in_lane(row: Row[Any], held: int, stopped: str | None) -> InLane:
     return InLane(
         lane=row.lane,
         epoch=row.epoch,
@@ -296,6 +305,7 @@ def _in_lane(row: Row[Any], held: int) -> InLane:
         updated_at=row.updated_at,
         receipt_at=row.receipt_at,
         quarantined=held,
+        stopped=stopped,
     )
 
 

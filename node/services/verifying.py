@@ -1,4 +1,4 @@
-"""Verify a record, a page or a receipt with nothing but a directory: for auditors, courts and the curious.
+"""Verify a record, a page, a receipt or evidence with nothing but a directory: for auditors, courts and the curious.
 
 No database, no keys, no network. What comes back says what was found to hold; what does not hold is raised as the
 federation's own error, in the protocol's word.
@@ -15,6 +15,7 @@ from crypto import merkle, strictjson
 from crypto.errors import CryptoError
 from federation.envelope import verify_record
 from federation.errors import FederationError, Malformed
+from federation.evidence import verify_evidence
 from federation.feed import FeedId, Leaf, parse_leaf
 from federation.pages import PageEntry, verify_page
 from federation.receipts import verify_receipt
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """What was verified: `what` is record, page or receipt; `facts` are its members that hold now."""
+    """What was verified: `what` is record, page, receipt or evidence; `facts` are its members that hold now."""
 
     what: str
     facts: dict[str, Any]
@@ -89,6 +90,12 @@ def receipt(data: bytes, *, directory: Directory, now: int) -> Verified:
             "quarantined": found.quarantined_total, "directory": found.directory_version,
         },
     )  # fmt: skip
+
+
+def evidence(data: bytes, *, directory: Directory) -> Verified:
+    """Verify evidence: what its accused has signed and cannot take back. Needs no clock."""
+    found = verify_evidence(data, directory=directory)
+    return Verified(what="evidence", facts=found.to_json())
 
 
 def read_range(data: bytes) -> merkle.CompactRange:

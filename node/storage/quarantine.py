@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from federation.inbox import Await, Quarantine
 
+DISPUTES: Final = (str(ProblemType.RECORD_EQUIVOCATION), str(ProblemType.VERSION_FORK))
 LISTED: Final = 1_000
 """How many are named in a receipt."""
 
@@ -66,6 +67,15 @@ def explain(connection: Connection, iss: str, rid: str, *, gc: int) -> None:
             quarantine.c.problem == str(ProblemType.BODY_WITHHELD), quarantine.c.state.in_(("awaiting", "held")),
         )
         .values(state="explained")
+    )  # fmt: skip
+    # A dispute between versions is settled by a later grant: the proof is kept elsewhere, the body is needed no more.
+    connection.execute(
+        update(quarantine)
+        .where(
+            quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.gc < gc,
+            quarantine.c.problem.in_(DISPUTES), quarantine.c.state == "held",
+        )
+        .values(state="explained", body=None)
     )  # fmt: skip
 
 

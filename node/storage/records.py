@@ -42,11 +42,15 @@ from node.storage.tables import facet, record, shared, tombstone
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from federation.ports import Dispute
     from federation.records import Facets
 
 LIVE: Final = ("released", "received")
 """States of versions whose content is in use, as stored."""
 WITHDRAWN, EXPIRED, ERASED, RESTRICTED = "withdrawn", "expired", "erased", "restricted"
+DISPUTED: Final[Mapping[str, Dispute]] = {"equivocal": "equivocal", "forked": "forked"}
+"""States of versions that cannot stand beside another that their issuer signed: kept, and not in use until a higher
+one comes."""
 _CONFIRMED: Final = exists(select(shared.c.record).where(shared.c.record == record.c.id))
 _STATE: Final = case((and_(record.c.state == "released", _CONFIRMED), "shared"), else_=record.c.state).label("state")
 """What is shown: an own version is released, and shared once a peer has confirmed it."""
@@ -152,14 +156,14 @@ def held(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tupl
     for iss in {key[0] for key in keys}:
         rids = [rid for issuer, rid in keys if issuer == iss]
         rows = connection.execute(
-            select(record.c.rid, record.c.ver, record.c.jh, record.c.mask, record.c.gc).where(
-                record.c.iss == iss, record.c.rid.in_(rids)
-            )
-        )
+            select(
+                record.c.rid, record.c.ver, record.c.jh, record.c.mask, record.c.gc, record.c.prev, record.c.state
+            ).where(record.c.iss == iss, record.c.rid.in_(rids))
+        )  # fmt: skip
         versions: dict[str, dict[int, HeldVersion]] = {}
         counters: dict[str, int] = {}
-        for rid, ver, jh, mask, gc in rows:
-            versions.setdefault(rid, {})[ver] = HeldVersion(jh, int(mask, 16))
+        for rid, ver, jh, mask, gc, prev, state in rows:
+            versions.setdefault(rid, {})[ver] = HeldVersion(jh, int(mask, 16), prev, disputed=DISPUTED.get(state))
             counters[rid] = max(counters.get(rid, 0), gc)
         gone = set(connection.scalars(select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids))))
         left = bounds.find(connection, iss, rids)

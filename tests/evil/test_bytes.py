@@ -169,7 +169,10 @@ def test_two_histories_of_one_feed_are_a_fork(fed, database):
     with pytest.raises(FederationError) as refused:
         victim.take(other.page(3, 3, head=other.note(3)))
     assert refused.value.problem == "feed-fork"
-    victim.take(one.page(3, 4))
+    # Two histories are proven: until an officer says so, nothing is taken of either.
+    with pytest.raises(FederationError) as refused:
+        victim.take(one.page(3, 4))
+    assert refused.value.problem == "feed-fork"
 
 
 def test_a_page_that_was_taken_in_is_refused_the_second_time_and_changes_nothing(fed, database):

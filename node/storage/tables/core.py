@@ -83,7 +83,7 @@ record = Table(
     Column("handling", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("day", String(10)),
-    # released | received | superseded | restricted | withdrawn | expired | erased: see `records`
+    # released received superseded restricted equivocal forked stopped | withdrawn expired erased: see `records`
     Column("state", String(16), nullable=False),
     Column("pending", Boolean, nullable=False, default=False),
     Column("gc", BigInteger, nullable=False, default=0),

@@ -22,6 +22,8 @@ ROUTES = {
     ("GET", "/api/v1/receipts"): {C, M, A},
     ("GET", "/api/v1/quarantine"): {C, M, A},
     ("POST", "/api/v1/quarantine/{entry}/retry"): {M},
+    ("GET", "/api/v1/evidence"): {C, M, A},
+    ("GET", "/api/v1/evidence/{name}"): {C, M, A},
     ("GET", "/api/v1/policy"): {C, M, A},
     ("POST", "/api/v1/policy/check"): {C},
     ("GET", "/api/v1/disclosures"): {A},
@@ -30,7 +32,7 @@ UNAUTHENTICATED = "urn:tidewaiter:problem:unauthenticated"
 
 
 def address(path: str) -> str:
-    return path.replace("{rid}", RID).replace("{entry}", "1")
+    return path.replace("{rid}", RID).replace("{entry}", "1").replace("{name}", "A" * 43)
 
 
 def test_the_table_has_every_route(app) -> None:
