@@ -23,10 +23,13 @@ from node import __version__, auth, telemetry
 from node.services import collector, disclosing, offering, sweeping
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
+from node.services.pictures.ingest import Intake
+from node.services.pictures.workshop import Workshop
 from node.services.publishing import Publisher
 from node.services.verifiers import Verifiers
 from node.settings import Settings, SettingsRefused, load
 from node.storage import policies
+from node.storage.blobs import Blobs, open_blobs
 from node.storage.database import Database
 from node.storage.nonces import Nonces
 
@@ -57,6 +60,8 @@ class Home:
     clock: Callable[[], int] = wall_clock
     opened: dict[str, Signer] = field(default_factory=dict)
     """Signers by use, once opened: deriving the key of a key file is slow on purpose."""
+    workshop: Workshop = field(default_factory=Workshop)
+    """Where pictures are worked on; its process is started by the first one."""
 
     def signer(self, use: str) -> Signer:
         """The signer for one use: `record`, `log` or `http`."""
@@ -90,6 +95,26 @@ class Home:
     def offer_again(self) -> Collection[str]:
         """Offer what is live to members that never had it and may have it now; whose feeds have grown."""
         return offering.offer_again(self.database, self.publisher(), now=self.clock())
+
+    def blobs(self) -> Blobs:
+        """The store of attachments."""
+        settings = self.settings
+        return open_blobs(
+            settings.blobs_url, endpoint=settings.blobs_endpoint, region=settings.blobs_region,
+            credentials=settings.bucket_keys,
+        )  # fmt: skip
+
+    def picture_intake(self) -> Intake:
+        """Where officers' pictures and files come in."""
+        return Intake(
+            node=self.settings.id, database=self.database, blobs=self.blobs(), workshop=self.workshop,
+            token=os.urandom,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self.workshop.close()
+        self.database.close()
 
     def exchange(self) -> Exchange:
         """The exchange with all peers, not started."""
@@ -168,7 +193,7 @@ def build(home: Home) -> FastAPI:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
             await loops.stop()
-            home.database.close()
+            home.close()
 
     app = FastAPI(
         title="Tidewaiter",

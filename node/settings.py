@@ -23,6 +23,7 @@ FILE: Final = "node.toml"
 NODE_ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
 PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 DEFAULT_LISTEN: Final = "127.0.0.1:8443"
+DEFAULT_BLOBS: Final = "file:///blobs"
 ENV_PREFIX: Final = "TIDEWAITER_"
 DEFAULT_HANDLING: Final = {
     "tlp": "amber",
@@ -64,6 +65,35 @@ class Settings:
     retention: dict[str, int] = field(default_factory=dict)
     """Kind → months after which an own record is proposed for a recall; a kind that is missing is kept."""
     log_level: str = "info"
+    blobs: str = DEFAULT_BLOBS
+    """Where attachments lie; a folder of one name is in the home."""
+    blobs_endpoint: str | None = None
+    blobs_region: str = "us-east-1"
+    blobs_credentials: str | None = None
+    """A file with the keys of the bucket; without it the environment's AWS_ variables count."""
+
+    @property
+    def blobs_url(self) -> str:
+        """The address of the blob store; file:///NAME is a folder in the home."""
+        name = self.blobs.removeprefix("file:///")
+        if self.blobs.startswith("file:///") and name and "/" not in name:
+            return f"file://{(self.home / name).resolve()}"
+        return self.blobs
+
+    @property
+    def bucket_keys(self) -> dict[str, str] | None:
+        """The keys of the bucket from the credentials file; None without one."""
+        if self.blobs_credentials is None:
+            return None
+        path = self.home / self.blobs_credentials
+        try:
+            found = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsRefused(f"blobs.credentials: {path} cannot be read: {type(error).__name__}") from None
+        names = ("access_key_id", "secret_access_key")
+        if sorted(found) != sorted(names) or not all(isinstance(found[name], str) and found[name] for name in names):
+            raise SettingsRefused(f"blobs.credentials: {path} has the two texts {' and '.join(names)}, and no more")
+        return {name: found[name] for name in names}
 
     @property
     def database_url(self) -> str:
@@ -98,6 +128,7 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "directory": {"url": str, "poll_seconds": (int, float)},
     "handling": {"tlp": str, "purposes": list, "onward": str, "evidence": str, "review_by": str},
     "retention": {"seizure_months": int, "alert_months": int, "annotation_months": int},
+    "blobs": {"url": str, "endpoint": str, "region": str, "credentials": str},
     "log": {"level": str},
 }
 KINDS: Final = ("administration", "rilo", "oversight")
@@ -178,6 +209,8 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     for key, months in values["retention"].items():
         if not 1 <= months <= MAX_MONTHS:
             raise SettingsRefused(f"{FILE}: retention.{key} is a number of months from 1 to {MAX_MONTHS}")
+    if not re.fullmatch(r"file:///.+|s3://[^/\s]+(?:/.*)?", values["blobs"].get("url", DEFAULT_BLOBS)):
+        raise SettingsRefused(f"{FILE}: blobs.url is file:///FOLDER or s3://BUCKET/PREFIX")
     return Settings(
         home=home,
         id=node["id"],
@@ -196,6 +229,10 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         handling=floor,
         retention={key.removesuffix("_months"): months for key, months in values["retention"].items()},
         log_level=values["log"].get("level", "info"),
+        blobs=values["blobs"].get("url", DEFAULT_BLOBS),
+        blobs_endpoint=values["blobs"].get("endpoint"),
+        blobs_region=values["blobs"].get("region", "us-east-1"),
+        blobs_credentials=values["blobs"].get("credentials"),
     )
 
 

@@ -131,3 +131,23 @@ def sqlite_database(tmp_path, make_sqlite):
     made = make_sqlite(tmp_path / "node.db")
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory):
+    """A real S3 server, started for the first test that asks for it."""
+    from tests.s3 import serve  # noqa: PLC0415 - few tests need it
+
+    with serve(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(params=["folder", "S3"])
+def blobs(request, tmp_path):
+    """An empty blob store; the test runs once on a folder and once on a real S3 server."""
+    from node.storage.blobs import open_blobs  # noqa: PLC0415
+
+    if request.param == "folder":
+        return open_blobs(f"file://{tmp_path / 'blobs'}")
+    server = request.getfixturevalue("s3_server")
+    return open_blobs(f"s3://pictures/{uuid.uuid4().hex}", endpoint=server.endpoint, credentials=server.credentials)

@@ -84,6 +84,8 @@ def test_the_operators_page_has_every_setting_with_its_default(setting, tmp_path
         "handling.onward": found.handling["onward"],
         "handling.evidence": found.handling["evidence"],
         "log.level": found.log_level,
+        "blobs.url": found.blobs,
+        "blobs.region": found.blobs_region,
     }
     _, default, *_ = row_of(OPERATING, setting)
     if setting in defaults:

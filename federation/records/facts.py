@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.attributes import Attributes
+from federation.records.attached import digests
 from federation.records.codelists import EU_TO_WCO
 from federation.records.values import first_day
 
@@ -35,6 +36,9 @@ ROLES: Final = ("origin", "departure", "transit", "destination")
 EVENT_KINDS: Final = (("seized",), ("detained", "found"))
 """Which kinds of date tell when the event was, the best first."""
 
+BLOB: Final = "blob"
+"""The name under which the digests of attachments stand among the facets."""
+
 _TLP: Final = "amber"
 """What a record without a readable marking is taken for."""
 
@@ -47,7 +51,8 @@ class Facets:
     """ISO date of the earliest seizure, else detention or finding, else publication; a period's first."""
     values: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Field to values, only fields that have some: category, hs, brand (casefolded), right, origin,
-    departure, transit, destination, country (of the place), procedure, conveyance, detection, outcome."""
+    departure, transit, destination, country (of the place), procedure, conveyance, detection, outcome; and blob,
+    the digests of attachments, which the store keeps apart (`node.storage.attachments`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,8 @@ class Facts:
     published: date | None = None
     source_grade: str | None = None
     media: bool = False
+    blobs: frozenset[str] = frozenset()
+    """Digests of attachments."""
 
     def facets(self) -> Facets:
         """Give the values for the search index."""
@@ -85,6 +92,7 @@ class Facts:
             "conveyance": self.conveyance,
             "detection": self.detection,
             "outcome": self.outcome,
+            BLOB: self.blobs,
             **self.route,
         }
         # A plain dict: what a verifying process beside this one hands back must travel between processes.
@@ -146,6 +154,7 @@ def of_seizure(groups: Mapping[str, Any]) -> Facts:
         published=published,
         source_grade=grade if isinstance(grade, str) and len(grade) == 1 else None,
         media=bool(_list(groups.get("media"))) or bool(_list(mapping(groups.get("documents")).get("media"))),
+        blobs=digests(groups),
     )
 
 
@@ -164,12 +173,13 @@ def of_alert(groups: Mapping[str, Any]) -> Facts:
         conveyance=_set(_list(pattern.get("conveyance"))),
         health_safety=risky if isinstance(risky, bool) else None,
         media=bool(_list(groups.get("media"))) or bool(_list(mapping(groups.get("documents")).get("media"))),
+        blobs=digests(groups),
     )
 
 
 def of_nothing(groups: Mapping[str, Any]) -> Facts:
     """Read a record that describes no goods: an annotation, a tombstone."""
-    return Facts(media=bool(_list(groups.get("media"))))
+    return Facts(media=bool(_list(groups.get("media"))), blobs=digests(groups))
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

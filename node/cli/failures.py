@@ -52,7 +52,15 @@ def _by_name(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 - one
         return f"the alert is not kept:\n{_indented(error)}", 1
     if "ImportRefused" in names:
         return f"nothing was imported: {error}", USAGE
-    if names & {"SettingsRefused", "WrongSchema", "NotAllowed", "HandlingRefused", "CriteriaRefused"}:
+    if "DraftRefused" in names:
+        faults = getattr(error, "faults", ())
+        return "the draft would have faults: " + "; ".join(
+            f"{one.path}: {one.wrong}; {one.remedy}" for one in faults
+        ), 1
+    if names & {
+        "SettingsRefused", "WrongSchema", "NotAllowed", "HandlingRefused", "CriteriaRefused", "PictureRefused",
+        "FileRefused", "BlobsRefused", "BlobAbsent",
+    }:  # fmt: skip
         return str(error), 1
     if "NoSuchModuleError" in names or "ArgumentError" in names:
         return f"database.url: {error}; write sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME", 1

@@ -24,6 +24,7 @@ from node.cli import (
     founding,
     importing,
     keeping,
+    pictures,
     policy,
     reading,
     releasing,
@@ -68,9 +69,21 @@ def version(context: typer.Context) -> None:
 
 
 for _family in (
-    founding, directory, importing, releasing, alerts, exchange, evidence, reading, policy, verifying,
-    audit, keeping, bench,
-):  # fmt: skip
+    founding,
+    directory,
+    importing,
+    releasing,
+    alerts,
+    exchange,
+    evidence,
+    reading,
+    pictures,
+    policy,
+    verifying,
+    audit,
+    keeping,
+    bench,
+):
     _family.register(app)
 
 

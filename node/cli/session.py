@@ -39,7 +39,7 @@ class Session:
         try:
             yield home
         finally:
-            home.database.close()
+            home.close()
 
 
 class Refusal(Exception):  # noqa: N818 - what it is called towards the user

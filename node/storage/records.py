@@ -35,7 +35,8 @@ from sqlalchemy import delete as sql_delete
 
 from federation.keeping import time_of
 from federation.ports import Held, HeldVersion
-from node.storage import bounds, fulltext
+from federation.records.facts import BLOB
+from node.storage import attachments, bounds, fulltext
 from node.storage.database import allocate, insert_rows
 from node.storage.tables import facet, record, shared, tombstone
 
@@ -126,6 +127,14 @@ def keep(connection: Connection, versions: Sequence[NewVersion], *, now: int) ->
         facet_rows.extend(facet_values(row_id, version.kind, version.iss, version.facets))
     insert_rows(connection, record, _COLUMNS, rows)
     insert_rows(connection, facet, _FACET_COLUMNS, facet_rows)
+    attachments.refer(
+        connection,
+        [
+            (version.iss, row_id, digest)
+            for row_id, version in zip(ids, versions, strict=True)
+            for digest in version.facets.values.get(BLOB, ())
+        ],
+    )
     return list(ids)
 
 
@@ -135,6 +144,8 @@ def facet_values(row_id: int, kind: str, iss: str, facets: Facets) -> Iterable[t
     yield ("kind", kind, day, row_id)
     yield ("node", iss, day, row_id)
     for field, given in facets.values.items():
+        if field == BLOB:  # a place of their own: they stay with the content, and facets only with its use
+            continue
         values = {_filterable(value) for value in given}
         for value in values:
             yield (field, value, day, row_id)
@@ -194,6 +205,8 @@ def set_state(connection: Connection, ids: Collection[int], state: str, *, gc: i
     if gc is not None:
         values["gc"] = gc
     connection.execute(update(record).where(record.c.id.in_(list(ids))).values(**values))
+    if state == attachments.SUPERSEDED:
+        attachments.loosen(connection, ids)
 
 
 def drop_facets(connection: Connection, row_id: int, kind: str, iss: str, facets: Facets) -> None:
@@ -248,6 +261,7 @@ def replace_content(
             pending=pending, day=day, keep_until=keep_until, review_by=review_by,
         )
     )  # fmt: skip
+    attachments.refer_anew(connection, row_id, disclosures)
 
 
 def erase(connection: Connection, row_id: int, *, gc: int | None = None, state: str = WITHDRAWN) -> None:
@@ -259,6 +273,7 @@ def erase(connection: Connection, row_id: int, *, gc: int | None = None, state: 
     if gc is not None:
         values["gc"] = gc
     connection.execute(update(record).where(record.c.id == row_id).values(**values))
+    attachments.unrefer(connection, row_id)
 
 
 def reserve(
@@ -275,6 +290,7 @@ def reserve(
 def delete(connection: Connection, row_id: int) -> None:
     """Remove a row whose version is about to be kept anew."""
     connection.execute(sql_delete(record).where(record.c.id == row_id))
+    attachments.unrefer(connection, row_id)
 
 
 def forget_words(connection: Connection, row_id: int) -> None:

@@ -158,6 +158,7 @@ def test_the_facets_of_a_complete_seizure():
         "conveyance": {"sea"},
         "detection": {"risk_profile"},
         "outcome": {"seized"},
+        "blob": {"n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"},
     }
 
 
