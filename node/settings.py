@@ -209,8 +209,6 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     for key, months in values["retention"].items():
         if not 1 <= months <= MAX_MONTHS:
             raise SettingsRefused(f"{FILE}: retention.{key} is a number of months from 1 to {MAX_MONTHS}")
-    if not re.fullmatch(r"file:///.+|s3://[^/\s]+(?:/.*)?", values["blobs"].get("url", DEFAULT_BLOBS)):
-        raise SettingsRefused(f"{FILE}: blobs.url is file:///FOLDER or s3://BUCKET/PREFIX")
     return Settings(
         home=home,
         id=node["id"],
@@ -229,11 +227,17 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         handling=floor,
         retention={key.removesuffix("_months"): months for key, months in values["retention"].items()},
         log_level=values["log"].get("level", "info"),
-        blobs=values["blobs"].get("url", DEFAULT_BLOBS),
+        blobs=_blobs_url(values["blobs"].get("url", DEFAULT_BLOBS)),
         blobs_endpoint=values["blobs"].get("endpoint"),
         blobs_region=values["blobs"].get("region", "us-east-1"),
         blobs_credentials=values["blobs"].get("credentials"),
     )
+
+
+def _blobs_url(url: str) -> str:
+    if not re.fullmatch(r"file:///.+|s3://[^/\s]+(?:/.*)?", url):
+        raise SettingsRefused(f"{FILE}: blobs.url is file:///FOLDER or s3://BUCKET/PREFIX")
+    return url
 
 
 def write(settings: Settings) -> None:
