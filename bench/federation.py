@@ -115,7 +115,7 @@ class Federation:
             )
             founding.init(settings)
             home = federation.homes[name] = open_home(folder / name)
-            authority.add(office, founding.card(settings, home.signer, now=now), roles=["member"])
+            authority.add(office, home.card(), roles=["member"])
         for name in only_listed:
             signers = {use: FileSigner.generate() for use in founding.USES}
             card = make_card(

@@ -15,6 +15,7 @@ CryptoError
 │   ├── WrongKeyUse          the key is listed for another purpose
 │   ├── KeyOutsideWindow     the key was not valid at the time that counts
 │   └── RevokedKey           the key is revoked since a time before the one that counts
+├── SealRefused              what was encrypted does not open: changed, cut off, or for another key
 ├── BadSignature             the signature does not cover these bytes
 ├── DisclosureRefused        a disclosure, or a digest, breaks the rules of RFC 9901
 ├── ClaimsRefused            signed correctly, and yet not acceptable for what it says
@@ -61,6 +62,10 @@ class KeyRefused(CryptoError):
 
 class KeyFileRefused(CryptoError):
     """The private key file cannot be read, or not with this secret."""
+
+
+class SealRefused(CryptoError):
+    """What was encrypted does not open: it was changed or cut off, or is for another key."""
 
 
 class KeyNotUsable(CryptoError):

@@ -103,19 +103,8 @@ class FileSigner:
         The file is there whole and on the disk when this returns, or it is not there. An existing file is
         kept unless `replace` is given (to change the secret): a private key that is overwritten is lost.
         """
-        _check_secret(secret)
-        salt, nonce = token(SALT_BYTES), token(NONCE_BYTES)
-        head: dict[str, JsonValue] = {
-            "format": FORMAT,
-            "kid": self.kid,
-            "kdf": "scrypt-16384-8-1",
-            "salt": b64.encode(salt),
-            "cipher": "aes-256-gcm",
-            "nonce": b64.encode(nonce),
-        }
         seed = self._seed_and_public[:SEED_BYTES]
-        sealed = AESGCM(_derive(secret, salt)).encrypt(nonce, seed, jcs.profile_bytes(head))
-        _write_private(path, strictjson.dumps({**head, "sealed": b64.encode(sealed)}) + b"\n", replace=replace)
+        save_sealed(path, seed, kid=self.kid, secret=secret, replace=replace, token=token)
 
     @classmethod
     def load(cls, path: Path, secret: bytes) -> FileSigner:
@@ -123,21 +112,51 @@ class FileSigner:
 
         Raises `KeyFileRefused`, which says what is wrong: the file, its format, or the secret.
         """
-        _check_secret(secret)
-        head, salt, nonce, sealed = _read(path)
-        try:
-            seed = AESGCM(_derive(secret, salt)).decrypt(nonce, sealed, jcs.profile_bytes(head))
-        except InvalidTag:
-            raise KeyFileRefused(
-                f"{path} does not open with this secret: it is another secret, or the file was changed"
-            ) from None
+        seed, kid = read_sealed(path, secret)
         try:
             signer = cls(seed)
         except KeyRefused as error:
             raise KeyFileRefused(f"{path} opens and holds no Ed25519 key: {error}") from None
-        if signer.kid != head["kid"]:
+        if signer.kid != kid:
             raise KeyFileRefused(f"{path} opens and holds another key than its `kid` says")
         return signer
+
+
+def save_sealed(
+    path: Path,
+    private: bytes,
+    *,
+    kid: str,
+    secret: bytes,
+    replace: bool = False,
+    token: Callable[[int], bytes] = secrets.token_bytes,
+) -> None:
+    """Write a private key of 32 bytes, of whatever kind, to a key file; what `FileSigner.save` says holds."""
+    _check_secret(secret)
+    salt, nonce = token(SALT_BYTES), token(NONCE_BYTES)
+    head: dict[str, JsonValue] = {
+        "format": FORMAT,
+        "kid": kid,
+        "kdf": "scrypt-16384-8-1",
+        "salt": b64.encode(salt),
+        "cipher": "aes-256-gcm",
+        "nonce": b64.encode(nonce),
+    }
+    sealed = AESGCM(_derive(secret, salt)).encrypt(nonce, private, jcs.profile_bytes(head))
+    _write_private(path, strictjson.dumps({**head, "sealed": b64.encode(sealed)}) + b"\n", replace=replace)
+
+
+def read_sealed(path: Path, secret: bytes) -> tuple[bytes, str]:
+    """Return the private key in a key file and the `kid` that it names; raise `KeyFileRefused`."""
+    _check_secret(secret)
+    head, salt, nonce, sealed = _read(path)
+    try:
+        private = AESGCM(_derive(secret, salt)).decrypt(nonce, sealed, jcs.profile_bytes(head))
+    except InvalidTag:
+        raise KeyFileRefused(
+            f"{path} does not open with this secret: it is another secret, or the file was changed"
+        ) from None
+    return private, str(head["kid"])
 
 
 def _check_secret(secret: bytes) -> None:

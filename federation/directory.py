@@ -15,7 +15,8 @@ That file is one JSON object (times are whole seconds since 1970, in UTC):
         "protocols": ["cnp/1"],
         "keys": [{"kid": RFC 7638 thumbprint, "use": "record|log|http", "x": JWK member (RFC 8037, section 2),
                   "nbf": 1767225600, "exp": 1830297600,
-                  "revoked": {"since": 1780000000, "reason": "compromised"}}],     revoked: only if it is
+                  "revoked": {"since": 1780000000, "reason": "compromised"}},      revoked: only if it is
+                 {"kid", "use": "enc", "alg": "X25519", "x", "nbf", "exp"}],       to seal bundles to; may be missing
         "limits": {...}, "contact": {...}}]}          optional, kept as they are
 
 `parse_directory` is strict about all that a decision rests on, and ignores members that it does not know. A
@@ -36,11 +37,23 @@ from typing import TYPE_CHECKING, Final, cast, get_args
 from urllib.parse import urlsplit
 
 from crypto import strictjson
+from crypto.enc import ALG, admit_enc
 from crypto.errors import CryptoError
 from crypto.keys import KeyUse, admit_jwk
 from federation.errors import DirectoryRefused
 from federation.fields import Fields
-from federation.membership import CLASSES, KINDS, STATUSES, Class, Directory, Kind, ListedKey, Member, Status
+from federation.membership import (
+    CLASSES,
+    KINDS,
+    STATUSES,
+    Class,
+    Directory,
+    Kind,
+    ListedEncKey,
+    ListedKey,
+    Member,
+    Status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,6 +117,7 @@ def parse_directory(data: bytes) -> Directory:
     by_use: dict[tuple[str, KeyUse], list[ListedKey]] = {}
     for listed in keys.values():
         by_use.setdefault((listed.node, listed.use), []).append(listed)
+    enc = _enc_keys(nodes)
     return Directory(
         fed=top.text("fed", FED_ID),
         class_=class_,
@@ -114,6 +128,7 @@ def parse_directory(data: bytes) -> Directory:
         groups=MappingProxyType(groups),
         keys=MappingProxyType(keys),
         by_use=MappingProxyType({owner: tuple(listed) for owner, listed in by_use.items()}),
+        enc=MappingProxyType(enc),
     )
 
 
@@ -218,6 +233,36 @@ def _keys(nodes: Mapping[str, Fields]) -> dict[str, ListedKey]:
     return found
 
 
+def _enc_keys(nodes: Mapping[str, Fields]) -> dict[str, tuple[ListedEncKey, ...]]:
+    """Collect the keys to seal bundles to. That no id stands twice `_keys` has seen."""
+    found: dict[str, tuple[ListedEncKey, ...]] = {}
+    for name, node in nodes.items():
+        for key in node.objects("keys"):
+            if (key.text("use"), key.value.get("alg")) != ("enc", ALG):
+                continue
+            try:
+                public = admit_enc(key.text("x"))
+            except CryptoError as error:
+                raise key.refuse("x", str(error)) from None
+            if public.kid != key.text("kid"):
+                raise key.refuse("kid", f"is not the thumbprint of the key, which is {public.kid}")
+            nbf, exp, since, _ = _window(key)
+            listed = ListedEncKey(kid=public.kid, node=name, nbf=nbf, exp=exp, revoked_since=since, public=public)
+            found[name] = (*found.get(name, ()), listed)
+    return found
+
+
+def _window(key: Fields) -> tuple[int, int, int | None, str | None]:
+    """From when to when a key is valid, and since when and why it is revoked."""
+    nbf, exp = key.whole("nbf"), key.whole("exp")
+    if exp <= nbf:
+        raise key.refuse("exp", "is not after nbf")
+    if "revoked" not in key:
+        return nbf, exp, None, None
+    revoked = key.object("revoked")
+    return nbf, exp, revoked.whole("since"), revoked.text("reason")
+
+
 def _key(key: Fields, node: str, kid: str) -> ListedKey:
     try:
         public = admit_jwk({"kty": "OKP", "crv": "Ed25519", "x": key.text("x")})
@@ -225,13 +270,7 @@ def _key(key: Fields, node: str, kid: str) -> ListedKey:
         raise key.refuse("x", str(error)) from None
     if public.kid != kid:
         raise key.refuse("kid", f"is not the thumbprint of the key, which is {public.kid}")
-    nbf, exp = key.whole("nbf"), key.whole("exp")
-    if exp <= nbf:
-        raise key.refuse("exp", "is not after nbf")
-    since = reason = None
-    if "revoked" in key:
-        revoked = key.object("revoked")
-        since, reason = revoked.whole("since"), revoked.text("reason")
+    nbf, exp, since, reason = _window(key)
     return ListedKey(
         kid=kid,
         node=node,

@@ -15,6 +15,7 @@ from federation.attributes import Recipient
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from crypto.enc import EncKey
     from crypto.keys import KeyUse, PublicKey
     from crypto.strictjson import JsonValue
 
@@ -54,6 +55,18 @@ class ListedKey:
             raise RevokedKey(f"key {self.kid} of {self.node} is revoked since {self.revoked_since}")
         if at is not None and not self.nbf <= at <= self.exp:
             raise KeyOutsideWindow(f"key {self.kid} of {self.node} is valid from {self.nbf} to {self.exp}, not at {at}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedEncKey:
+    """A key to which bundles for a node are sealed."""
+
+    kid: str
+    node: str
+    nbf: int
+    exp: int
+    revoked_since: int | None
+    public: EncKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +111,8 @@ class Directory:
     keys: Mapping[str, ListedKey] = field(repr=False)
     """Every key of a known use by its id, revoked and expired ones included."""
     by_use: Mapping[tuple[str, KeyUse], tuple[ListedKey, ...]] = field(repr=False, compare=False)
+    enc: Mapping[str, tuple[ListedEncKey, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """The keys to which bundles for a node are sealed, by node."""
 
     def member(self, node: str) -> Member | None:
         """Return the member with this id, whatever its status, or None."""
@@ -134,6 +149,15 @@ class Directory:
             for listed in self.by_use.get((node, use), ())
             if listed.revoked_since is None and (at is None or listed.nbf <= at <= listed.exp)
         )
+
+    def enc_key(self, node: str, *, at: int) -> EncKey | None:
+        """Return the key to seal to for a node: of those valid at `at` and not revoked, the one listed last."""
+        usable = [
+            listed.public
+            for listed in self.enc.get(node, ())
+            if listed.revoked_since is None and listed.nbf <= at <= listed.exp
+        ]
+        return usable[-1] if usable else None
 
     def group_members(self, group: str) -> frozenset[str]:
         """Return the ids in a group named as `id@version`. Unknown group or version: nobody.

@@ -4,10 +4,11 @@
 
     {"id": "KE", "name": "...", "kind": "administration", "country": "KE", "region": "ESA",
      "endpoints": ["https://cnp.example/ke"], "protocols": ["cnp/1"], "iat": 1767225600,
-     "keys": [{"kid", "use", "x", "nbf", "exp"}, ...]}
+     "keys": [{"kid", "use", "x", "nbf", "exp"}, ..., {"kid", "use": "enc", "alg": "X25519", "x", "nbf", "exp"}]}
 
-Every key signs the same bytes, so the holder of one cannot put another's key beside it: without proof of
-possession anybody could have the key of somebody else listed as his own, and claim what that one signs.
+A key that bundles are sealed to cannot sign: the others vouch for it. Every key that can signs the same bytes, so the
+holder of one cannot put another's key beside it: without proof of possession anybody could have the key of somebody
+else listed as his own, and claim what that one signs.
 
 Left to the authority: whether the sender is who it says it is. The two contact points compare the card's
 fingerprint by telephone; a card proves that keys are held, and never by whom.
@@ -19,11 +20,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from crypto import jcs, jws, strictjson
+from crypto.enc import ALG, EncKey, admit_enc
 from crypto.errors import CryptoError
-from crypto.keys import admit_jwk
+from crypto.keys import PublicKey, admit_jwk
 from federation.directory import COUNTRY, KEY_USES, NODE_ID, endpoint_fault
 from federation.errors import CardRefused
 from federation.fields import Fields
@@ -32,7 +34,7 @@ from federation.membership import KINDS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crypto.keys import KeyUse, PublicKey
+    from crypto.keys import KeyUse
     from crypto.signer import Signer
     from crypto.strictjson import JsonValue
     from federation.membership import Kind
@@ -43,8 +45,9 @@ MAX_CARD_BYTES: Final = 262_144
 MAX_DEPTH: Final = 8
 MAX_KEYS: Final = 16
 """Three uses, and room for rotations; each key signs all of them, so a card grows with the square of this."""
+CARD_USES: Final[tuple[KeyUse | Literal["enc"], ...]] = (*KEY_USES, "enc")
 DAY: Final = 86_400
-VALIDITY: Final[Mapping[str, int]] = {"record": 730 * DAY, "log": 730 * DAY, "http": 400 * DAY}
+VALIDITY: Final[Mapping[str, int]] = {"record": 730 * DAY, "log": 730 * DAY, "http": 400 * DAY, "enc": 730 * DAY}
 """Default life of a key in seconds: what signs requests is used most often, and is replaced most easily."""
 LEAD: Final = 300
 """Keys are valid from five minutes before the card, for peers whose clock is behind ours."""
@@ -54,8 +57,8 @@ LEAD: Final = 300
 class CardKey:
     """A key that its holder has proved to hold, and from when to when it is meant to be used."""
 
-    use: KeyUse
-    public: PublicKey
+    use: KeyUse | Literal["enc"]
+    public: PublicKey | EncKey
     nbf: int
     exp: int
 
@@ -86,6 +89,7 @@ def make_card(
     region: str | None,
     endpoints: Sequence[str],
     signers: Mapping[KeyUse, Signer],
+    enc: EncKey | None = None,
     now: int,
     lifetime: Mapping[str, int] = VALIDITY,
 ) -> bytes:
@@ -112,6 +116,19 @@ def make_card(
             for use, signer in signers.items()
         ],
     }
+    if enc is not None:
+        listed = card["keys"]
+        assert isinstance(listed, list)  # noqa: S101 - made above
+        listed.append(
+            {
+                "kid": enc.kid,
+                "use": "enc",
+                "alg": ALG,
+                "x": enc.jwk()["x"],
+                "nbf": now - LEAD,
+                "exp": now + lifetime["enc"],
+            }
+        )
     if country is not None:
         card["country"] = country
     if region is not None:
@@ -154,7 +171,8 @@ def open_card(data: bytes) -> NodeCard:
         if not any(key.use == use for key in keys.values()):
             raise card.refuse("keys", f"none is for the use {use!r}")
     # 4
-    _check_proofs(outer.object("proofs"), text.encode(), keys)
+    signing = {kid: key.public for kid, key in keys.items() if isinstance(key.public, PublicKey)}
+    _check_proofs(outer.object("proofs"), text.encode(), signing)
     # 5
     kind = card.one_of("kind", KINDS)
     endpoints = card.texts("endpoints")
@@ -184,8 +202,16 @@ def _parse(data: bytes, path: str) -> JsonValue:
 
 
 def _key(key: Fields) -> CardKey:
+    use: KeyUse | Literal["enc"] = key.one_of("use", CARD_USES)
+    if key.value.get("alg", ALG if use == "enc" else "Ed25519") != (ALG if use == "enc" else "Ed25519"):
+        raise key.refuse("alg", f"is not the algorithm of a key for {use}")
+    public: PublicKey | EncKey
     try:
-        public = admit_jwk({"kty": "OKP", "crv": "Ed25519", "x": key.text("x")})
+        public = (
+            admit_enc(key.text("x"))
+            if use == "enc"
+            else admit_jwk({"kty": "OKP", "crv": "Ed25519", "x": key.text("x")})
+        )
     except CryptoError as error:
         raise key.refuse("x", str(error)) from None
     if public.kid != key.text("kid"):
@@ -193,11 +219,11 @@ def _key(key: Fields) -> CardKey:
     nbf, exp = key.whole("nbf"), key.whole("exp")
     if exp <= nbf:
         raise key.refuse("exp", "is not after nbf")
-    return CardKey(use=key.one_of("use", KEY_USES), public=public, nbf=nbf, exp=exp)
+    return CardKey(use=use, public=public, nbf=nbf, exp=exp)
 
 
-def _check_proofs(proofs: Fields, text: bytes, keys: Mapping[str, CardKey]) -> None:
-    """Every key signs the card, by its own proof, and there is no proof beside."""
+def _check_proofs(proofs: Fields, text: bytes, keys: Mapping[str, PublicKey]) -> None:
+    """Every key that can signs the card, by its own proof, and there is no proof beside."""
     foreign = sorted(set(proofs.value) - set(keys))
     if foreign:
         raise proofs.refuse(foreign[0][:43], "is not the id of a key on the card")
@@ -206,7 +232,7 @@ def _check_proofs(proofs: Fields, text: bytes, keys: Mapping[str, CardKey]) -> N
         if not isinstance(proof, str):
             raise proofs.refuse(kid, "is not a compact JWS")
 
-        def this_key(_: str, public: PublicKey = key.public) -> PublicKey:
+        def this_key(_: str, public: PublicKey = key) -> PublicKey:
             # That the proof's header names this key and no other is checked by `jws` against what we return.
             return public
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from crypto import httpsig
+from crypto.enc import Opener
 from crypto.errors import KeyFileRefused
 from crypto.signer import FileSigner, Signer
 from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.services import collector, disclosing, offering, sweeping
+from node.services import collector, disclosing, founding, offering, sweeping
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 KEY_USES: Final = ("record", "log", "http")
+ENC_FILE: Final = founding.ENC_FILE
 KEY_FILE: Final = "keyfile"
 LOG_SECONDS: Final = 1.0
 """The longest that a disclosure row waits for the log while the node is served and idle."""
@@ -77,6 +79,27 @@ class Home:
         except KeyFileRefused as error:
             raise SettingsRefused(f"the {use} key of this node cannot be opened: {error}") from error
         return self.opened[use]
+
+    def opener(self) -> Opener:
+        """What opens bundles that are sealed to this node."""
+        settings = self.settings
+        if not (settings.home / "keys" / ENC_FILE).exists():
+            raise SettingsRefused(
+                "this node has no key for bundles: run `tidewaiter key make enc`, and hand the output of `tidewaiter "
+                "node card` to the authority of the federation"
+            )
+        try:
+            secret = (settings.home / KEY_FILE).read_bytes().strip()
+            return Opener.load(settings.home / "keys" / ENC_FILE, secret)
+        except FileNotFoundError:
+            raise SettingsRefused(f"{settings.home / KEY_FILE} is missing: it opens this node's keys") from None
+        except KeyFileRefused as error:
+            raise SettingsRefused(f"the enc key of this node cannot be opened: {error}") from error
+
+    def card(self) -> bytes:
+        """This node's card, of today."""
+        enc = self.opener().public if (self.settings.home / "keys" / ENC_FILE).exists() else None
+        return founding.card(self.settings, self.signer, now=self.clock(), enc=enc)
 
     def policy(self) -> CompiledPolicy | None:
         """The policy in force, compiled; None where none was activated."""

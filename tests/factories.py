@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from crypto.enc import Opener
 from crypto.signer import FileSigner
 from federation.directory import Directory, parse_directory
 from federation.nodecard import make_card
@@ -35,6 +36,8 @@ class Fed:
     """A federation of the pretended world: `signers[node][use]`, its directory, and the bytes of that."""
 
     signers: Mapping[str, Mapping[KeyUse, FileSigner]]
+    openers: Mapping[str, Opener]
+    """What opens the bundles that are sealed to a node."""
     document: dict[str, Any]
     data: bytes
     directory: Directory
@@ -44,7 +47,7 @@ class Fed:
 
     def changed(self, **members: Any) -> Fed:
         """The same federation with other members at the top of its directory: version=2, groups={...}."""
-        return _fed(self.signers, {**self.document, **members})
+        return _fed(self.signers, self.openers, {**self.document, **members})
 
     def with_node(self, node: str, **members: Any) -> Fed:
         """The same federation with other members in one node: status="suspended", endpoints=[...]."""
@@ -81,9 +84,15 @@ def make_federation(
     not in the mapping gets an address that nothing answers at.
     """
     signers: dict[str, dict[KeyUse, FileSigner]] = {node: {use: FileSigner.generate() for use in USES} for node in ids}
+    openers = {node: Opener.generate() for node in ids}
     nodes = [_node(node, signers[node], now=now, endpoint=_endpoint(node, endpoints)) for node in ids]
+    for node in nodes:
+        enc = openers[node["id"]].public
+        window = {"nbf": now - YEAR, "exp": now + YEAR}
+        node["keys"].append({"kid": enc.kid, "use": "enc", "alg": "X25519", "x": enc.jwk()["x"], **window})
     return _fed(
         signers,
+        openers,
         {
             "fed": fed,
             "class": class_,
@@ -114,9 +123,11 @@ def make_signers() -> dict[KeyUse, FileSigner]:
     return {use: FileSigner.generate() for use in USES}
 
 
-def _fed(signers: Mapping[str, Mapping[KeyUse, FileSigner]], document: dict[str, Any]) -> Fed:
+def _fed(
+    signers: Mapping[str, Mapping[KeyUse, FileSigner]], openers: Mapping[str, Opener], document: dict[str, Any]
+) -> Fed:
     data = orjson.dumps(document)
-    return Fed(signers=signers, document=document, data=data, directory=parse_directory(data))
+    return Fed(signers=signers, openers=openers, document=document, data=data, directory=parse_directory(data))
 
 
 def _endpoint(node: str, endpoints: Mapping[str, str | None] | None) -> str | None:

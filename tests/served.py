@@ -69,7 +69,7 @@ def found(folder: Path, urls: Mapping[str, str], **settings: Any) -> dict[str, H
         homes[name] = Home(
             settings=made, database=(opened := open_home(folder / name)).database, membership=opened.membership
         )
-        authority.add(office, founding.card(made, homes[name].signer, now=now), roles=["member"])
+        authority.add(office, homes[name].card(), roles=["member"])
     publish(office, homes, fingerprint)
     for name, home in homes.items():
         with home.database.write() as connection:

@@ -78,18 +78,14 @@ def add(
 ) -> None:
     """Enter a member by its node card."""
     from federation.membership import KINDS
-    from node.services import authority, founding
+    from node.services import authority
 
     at = session(context)
     if kind is not None and kind not in KINDS:
         raise Refusal(f"--kind: {kind} is none; write one of {', '.join(KINDS)}", status=2)
     with at.opened() as home:
         folder = _authority(at)
-        data = (
-            founding.card(home.settings, home.signer, now=home.clock())
-            if card is None
-            else read_input(card, what="a card that `tidewaiter node card` wrote")
-        )
+        data = home.card() if card is None else read_input(card, what="a card that `tidewaiter node card` wrote")
         entered = authority.add(folder, data, kind=kind, country=country, region=region, roles=role, replace=replace)
     if at.out.json:
         at.out.result({"id": entered.id, "name": entered.name, "fingerprint": entered.fingerprint})

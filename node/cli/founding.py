@@ -238,11 +238,10 @@ def card(
 ) -> None:
     """Write this node's card for the authority of a federation: id, address, keys, signed by each key."""
     from federation.nodecard import open_card
-    from node.services import founding
 
     at = session(context)
     with at.opened() as home:
-        data = founding.card(home.settings, home.signer, now=home.clock())
+        data = home.card()
     if output is None:
         at.out.line(data.decode())
     else:

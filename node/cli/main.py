@@ -24,6 +24,7 @@ from node.cli import (
     founding,
     importing,
     keeping,
+    keys,
     pictures,
     policy,
     reading,
@@ -70,6 +71,7 @@ def version(context: typer.Context) -> None:
 
 for _family in (
     founding,
+    keys,
     directory,
     importing,
     releasing,

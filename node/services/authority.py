@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 from tuf.api.metadata import Snapshot, Targets, Timestamp
 
+from crypto.enc import ALG
 from federation.directory import GROUP_ID, parse_directory
 from federation.errors import CardRefused, DirectoryRefused
 from federation.membership import STATUSES
@@ -154,6 +155,7 @@ def add(
             {
                 "kid": key.public.kid,
                 "use": key.use,
+                **({"alg": ALG} if key.use == "enc" else {}),
                 "x": key.public.jwk()["x"],
                 "nbf": key.nbf,
                 "exp": key.exp,

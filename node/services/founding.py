@@ -14,6 +14,7 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from crypto import b64
+from crypto.enc import EncKey, Opener
 from crypto.signer import FileSigner, Signer
 from federation.nodecard import make_card
 from node import settings as node_settings
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from federation.trust import DirectoryMirror
 
 USES: Final[tuple[KeyUse, ...]] = ("record", "log", "http")
+ENC_FILE: Final = "enc.key"
+"""The key to which bundles for this node are sealed."""
 SECRET_BYTES: Final = 32
 ROOT: Final = "metadata/1.root.json"
 
@@ -53,6 +56,7 @@ def init(settings: Settings) -> None:
         (home / "keys").mkdir(mode=0o700)
         for use in USES:
             FileSigner.generate().save(home / "keys" / f"{use}.key", secret)
+        Opener.generate().save(home / "keys" / ENC_FILE, secret)
         database = Database(settings.database_url)
         database.upgrade()
         database.close()
@@ -77,15 +81,26 @@ def write_private(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def card(settings: Settings, signer: Callable[[str], Signer], *, now: int) -> bytes:
-    """This node's card, signed by each of its keys."""
+def make_enc_key(home: Path) -> EncKey:
+    """Make the key to which bundles are sealed, for a home that was made before there was one; never a second one."""
+    try:
+        secret = (home / "keyfile").read_bytes().strip()
+    except FileNotFoundError:
+        raise SettingsRefused(f"{home / 'keyfile'} is missing: it opens this node's keys") from None
+    made = Opener.generate()
+    made.save(home / "keys" / ENC_FILE, secret)
+    return made.public
+
+
+def card(settings: Settings, signer: Callable[[str], Signer], *, now: int, enc: EncKey | None = None) -> bytes:
+    """This node's card, signed by each of its keys; with the key for bundles, where it has one."""
     signers: Mapping[KeyUse, Signer] = {use: signer(use) for use in USES}
     kind: Kind = (
         "rilo" if settings.kind == "rilo" else "oversight" if settings.kind == "oversight" else "administration"
     )
     return make_card(
         node=settings.id, name=settings.name, kind=kind, country=settings.country, region=settings.region,
-        endpoints=[settings.url] if settings.url else [], signers=signers, now=now,
+        endpoints=[settings.url] if settings.url else [], signers=signers, enc=enc, now=now,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from crypto.enc import Opener
 from crypto.errors import KeyOutsideWindow, RevokedKey, UnknownKey, WrongKeyUse
 from federation.directory import MAX_DIRECTORY_BYTES, endpoint_fault, parse_directory
 from federation.errors import DirectoryRefused
@@ -152,11 +153,29 @@ def test_members_and_keys_that_a_later_version_adds_are_ignored() -> None:
     document["later"] = {"any": [None, 1.5]}
     document["nodes"][0]["later"] = True
     document["nodes"][0]["keys"][0]["later"] = {}
-    document["nodes"][0]["keys"].append({"kid": "x" * 43, "use": "enc", "alg": "X25519", "x": "later"})
+    document["nodes"][0]["keys"].append({"kid": "x" * 43, "use": "sign", "alg": "ML-DSA-44", "x": "later"})
     document["nodes"][0]["keys"].append({"kid": "y" * 43, "use": "record", "alg": "ML-DSA-65", "pub": "later"})
     directory = parse_directory(orjson.dumps(document))
     assert directory.members["KE"].name == "Office of KE"
     assert len(directory.keys) == len(FED.directory.keys)
+
+
+def test_the_newest_key_to_seal_to_that_is_valid_and_not_revoked_is_used() -> None:
+    old, new = Opener.generate(), Opener.generate()
+    document = copy.deepcopy(FED.document)
+    document["nodes"][0]["keys"] = [key for key in document["nodes"][0]["keys"] if key["use"] != "enc"]
+    entries = [
+        {"kid": each.kid, "use": "enc", "alg": "X25519", "x": each.public.jwk()["x"], "nbf": NOW - 9, "exp": NOW + 9}
+        for each in (old, new)
+    ]
+    document["nodes"][0]["keys"] += entries
+    directory = parse_directory(orjson.dumps(document))
+    assert directory.enc_key("KE", at=NOW) == new.public
+    assert directory.enc_key("KE", at=NOW + 10) is None
+    assert directory.enc_key("XX", at=NOW) is None
+    assert new.kid not in directory.keys
+    entries[1]["revoked"] = {"since": NOW, "reason": "lost"}
+    assert parse_directory(orjson.dumps(document)).enc_key("KE", at=NOW) == old.public
 
 
 def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
@@ -191,15 +210,26 @@ def _unknown_use_of_anothers_key(document: dict[str, Any]) -> None:
     document["nodes"][1]["keys"].append({**document["nodes"][0]["keys"][0], "use": "enc"})
 
 
+def _weak_enc(document: dict[str, Any]) -> None:
+    keys = document["nodes"][0]["keys"]
+    keys.append({**keys[3], "kid": "x" * 43, "x": "A" * 43})
+
+
+def _enc_id(document: dict[str, Any]) -> None:
+    document["nodes"][0]["keys"][3]["kid"] = "x" * 43
+
+
 KE = ("nodes", 0)
 KEY = ("nodes", 0, "keys", 0)
 REFUSED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "a key to seal to that is a point of small order": (_weak_enc, "directory.nodes[0].keys[4].x"),
+    "a key to seal to under a chosen id": (_enc_id, "directory.nodes[0].keys[3].kid"),
     "a node listed twice": (_set("nodes", 1, "id", to="KE"), "directory.nodes[1].id"),
-    "a key listed under two nodes": (_move_key, "directory.nodes[1].keys[3].kid: this key is already listed"),
-    "a key listed for two uses": (_key_for_two_uses, "directory.nodes[0].keys[3].kid"),
+    "a key listed under two nodes": (_move_key, "directory.nodes[1].keys[4].kid: this key is already listed"),
+    "a key listed for two uses": (_key_for_two_uses, "directory.nodes[0].keys[4].kid"),
     "a key listed elsewhere for a use of the future": (
         _unknown_use_of_anothers_key,
-        "directory.nodes[1].keys[3].kid",
+        "directory.nodes[1].keys[4].kid",
     ),
     "an id that is not the thumbprint": (_set(*KEY, "kid", to="A" * 43), "directory.nodes[0].keys[0].kid"),
     "a point of low order": (_set(*KEY, "x", to=LOW_ORDER_X), "directory.nodes[0].keys[0].x"),

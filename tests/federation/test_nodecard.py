@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from crypto import jws
+from crypto.enc import Opener
 from federation.errors import CardRefused
 from federation.nodecard import MAX_CARD_BYTES, MAX_KEYS, TYP, make_card, open_card
 from tests.factories import NOW, make_node_card, make_signers
@@ -117,7 +118,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a proof of another type of object": (_proof_of_another_type(), "does not prove"),
     "a proof that is no text": (_proofs(lambda proofs: proofs.update({KID: 5})), "is not a compact JWS"),
     "no key for one of the uses": (_resigned(lambda card: card["keys"].pop(2)), "'http'"),
-    "an unknown use": (_key(2, use="enc"), "card.keys[2].use"),
+    "an unknown use": (_key(2, use="seal"), "card.keys[2].use"),
+    "a signing key listed to seal to": (_key(2, use="enc", alg="X25519"), "card.keys[2]"),
     "a key twice": (_resigned(lambda card: card["keys"].append(card["keys"][0])), "twice"),
     "a key under a chosen id": (_key(0, kid="mine"), "card.keys[0].kid"),
     "a weak key": (_key(0, x="AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), "card.keys[0].x"),
@@ -143,6 +145,19 @@ def test_a_card_is_refused_for(data: bytes, wrong: str) -> None:
     with pytest.raises(CardRefused) as refused:
         open_card(data)
     assert wrong in refused.value.detail
+
+
+def test_a_key_to_seal_to_is_vouched_for_by_the_keys_that_sign() -> None:
+    opener = Opener.generate()
+    data = make_node_card("KE", signers=SIGNERS, enc=opener.public)
+    (sealing,) = [key for key in open_card(data).keys if key.use == "enc"]
+    assert sealing.public == opener.public
+    other = Opener.generate().public
+    swapped = data.replace(opener.public.jwk()["x"].encode(), other.jwk()["x"].encode())
+    with pytest.raises(CardRefused, match="kid"):
+        open_card(swapped)
+    with pytest.raises(CardRefused, match="signs another card"):
+        open_card(swapped.replace(opener.kid.encode(), other.kid.encode()))
 
 
 def test_a_card_that_the_authority_would_refuse_is_not_made() -> None:
