@@ -6,7 +6,7 @@ numbered in `_judge_entry`:
 
  1. the leaf has its form, and its own index
  2. the sender is in good standing (a tombstone counts from anyone)
- 3. the record is the sender's own (relayed records need a grant of their issuer)
+ 3. the record is the sender's own, or its issuer's relay grants let the sender pass it on (`federation.relay`)
  4. the body is there
  5. the record verifies (`federation.envelope`)
  6. leaf and record name the same thing
@@ -14,7 +14,7 @@ numbered in `_judge_entry`:
  8. a tombstone dominates
  9. one (iss, rid, ver) has one envelope; of two, neither is used
 10. `prev` names the neighbour that is held; of two that do not follow each other, neither is used
-11. the highest grant counter wins
+11. the highest grant counter of a feed's sender wins
 
 What may be held of a record is what its entry with the highest grant counter says, whichever lane that came by: an
 older body that arrives after a `less` or `tighten` is taken in only as far as those left it (`_late`).
@@ -51,6 +51,7 @@ from federation.feed import Leaf, parse_leaf
 from federation.grants import Handling, HandlingRefused, strictest
 from federation.ports import Bound, Held, HeldVersion, Holdings
 from federation.ports import Dispute as DisputeState
+from federation.relay import Passed, check_relay
 
 if TYPE_CHECKING:
     from federation.directory import Directory
@@ -90,6 +91,23 @@ class Extend:
     mask: int
     """The groups to hold afterwards."""
     gc: int
+    entry: PageEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """An entry about a record that comes by more roads than its issuer's own feed, or by another one.
+
+    What it means for what is held depends on all roads (decision 0022): `federation.roads`.
+    """
+
+    n: int
+    leaf: Leaf
+    sender: str
+    record: VerifiedRecord | None
+    """None for `less` and `tighten`."""
+    handling: Handling | None
+    """None for `less`."""
     entry: PageEntry
 
 
@@ -171,6 +189,8 @@ class OpenedPage:
     page: VerifiedPage
     bodies: Mapping[str, VerifiedRecord | FederationError]
     """What came of each body, by its text: the record, or what was wrong with it."""
+    at: int
+    """The time of receipt, in seconds: what the end of a relay grant is compared with."""
 
     def verdict(self, token: str) -> VerifiedRecord:
         """The verified record of a body of this page, or what was wrong with it, raised."""
@@ -183,7 +203,7 @@ class OpenedPage:
 def verify_bodies(page: VerifiedPage, *, directory: Directory, now: int) -> OpenedPage:
     """Verify every body of a page (`federation.envelope`); nothing is raised for what a body holds."""
     texts = [entry.s for entry in page.entries if entry.s is not None]
-    return OpenedPage(page, verify_texts(texts, directory=directory, now=now))
+    return OpenedPage(page, verify_texts(texts, directory=directory, now=now), now)
 
 
 def verify_texts(
@@ -199,7 +219,7 @@ def verify_texts(
     return found
 
 
-Effect = Store | Extend | Reduce | Tighten | Entomb | Skip | Await | Quarantine
+Effect = Store | Extend | Along | Reduce | Tighten | Entomb | Skip | Await | Quarantine
 Verifier = Callable[[str], VerifiedRecord]
 
 
@@ -215,16 +235,24 @@ def judge(opened: OpenedPage, *, directory: Directory, holdings: Holdings) -> li
     keys = {(leaf.iss, leaf.rid) for leaf in leaves if isinstance(leaf, Leaf) and leaf.op != "epoch"}
     held = dict(holdings.held(keys)) if keys else {}
     verify = opened.verdict
+    road = Road(page.feed.sender, page.feed.recipient, opened.at)
     effects: list[Effect] = []
     for offset, (entry, leaf) in enumerate(zip(page.entries, leaves, strict=True)):
         n = page.start + offset
         if isinstance(leaf, FederationError):
             effects.append(Quarantine(n, None, entry, leaf.problem, leaf.detail))
             continue
-        effects.append(
-            judge_entry(n, entry, leaf, sender=page.feed.sender, directory=directory, held=held, verify=verify)
-        )
+        effects.append(judge_entry(n, entry, leaf, road=road, directory=directory, held=held, verify=verify))
     return effects
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """By which road an entry came: whose feed, to whom, and when it was first received (seconds)."""
+
+    sender: str
+    receiver: str
+    at: int
 
 
 def judge_entry(
@@ -232,14 +260,14 @@ def judge_entry(
     entry: PageEntry,
     leaf: Leaf,
     *,
-    sender: str,
+    road: Road,
     directory: Directory,
     held: dict[tuple[str, str], Held],
     verify: Verifier,
 ) -> Effect:
     """Judge one entry against what is held, and note in `held` what it changes. A retry comes in here too."""
     try:
-        effect = _judge_entry(n, entry, leaf, sender=sender, directory=directory, held=held, verify=verify)
+        effect = _judge_entry(n, entry, leaf, road=road, directory=directory, held=held, verify=verify)
     except Disputed as error:
         assert entry.s is not None  # noqa: S101 - only a verified body is ever disputed
         effect = Quarantine(n, leaf, entry, error.problem, error.detail, Dispute(error.version, verify(entry.s)))
@@ -254,7 +282,7 @@ def _judge_entry(
     entry: PageEntry,
     leaf: Leaf,
     *,
-    sender: str,
+    road: Road,
     directory: Directory,
     held: Mapping[tuple[str, str], Held],
     verify: Verifier,
@@ -266,31 +294,53 @@ def _judge_entry(
             raise Malformed("an epoch leaf is the first of its feed")
         return Skip(n, leaf, "a new epoch of this feed")
     if leaf.op != "tomb":
-        _check_standing(leaf, sender=sender, directory=directory)
+        _check_standing(road.sender, directory)
     known = held.get((leaf.iss, leaf.rid), Held())
+    relayed = leaf.iss != road.sender and leaf.op != "tomb"
+    if relayed:
+        _check_hub(entry, leaf, road, directory)
     if leaf.op in {"less", "tighten"}:
-        return _withdrawal(n, leaf, known)  # its step 11 stands there
+        return _withdrawal(n, entry, leaf, known, road)  # its step 11 stands there
     if entry.s is None:  # step 4
-        return _without_body(n, entry, leaf, known)
+        return _without_body(n, entry, leaf, known, road)
     record = verify(entry.s)  # step 5
     _check_body(record, leaf)
     if leaf.op == "tomb":
         return Entomb(n, leaf, record)
+    relay = _check_relay(entry, leaf, record, road, directory) if relayed else None
     if known.tombstoned:  # step 8
         return Skip(n, leaf, "the record was recalled")
-    return _content(n, entry, leaf, record, known)
+    return _content(n, entry, leaf, record, known, road=road, relay=relay)
 
 
-def _check_standing(leaf: Leaf, *, sender: str, directory: Directory) -> None:
+def _check_standing(sender: str, directory: Directory) -> None:
     member = directory.member(sender)  # step 2
     if member is None or member.status != "active":
         raise Suspended("the directory does not list the sender as active")
-    if leaf.iss != sender:  # step 3
+
+
+def _check_hub(entry: PageEntry, leaf: Leaf, road: Road, directory: Directory) -> None:  # step 3
+    """What needs no opened record: that somebody relays at all, and brings a grant with every body."""
+    member = directory.member(road.sender)
+    if member is None or member.kind != "rilo" or (entry.s is not None and (entry.rg is None or leaf.rg is None)):
         raise NoRelayGrant("the record is not the sender's own, and no grant of its issuer came with it")
 
 
-def _without_body(n: int, entry: PageEntry, leaf: Leaf, known: Held) -> Effect:
-    if (known.gc >= leaf.gc and not _lacks(known, leaf)) or known.tombstoned:
+def _check_relay(entry: PageEntry, leaf: Leaf, record: VerifiedRecord, road: Road, directory: Directory) -> Handling:
+    """Step 3, in full: the issuer's leave reaches this node, for all that the entry grants and all that it shows."""
+    issuer = directory.member(leaf.iss)
+    if issuer is None or issuer.status != "active":
+        raise Suspended("the directory does not list the record's issuer as active")
+    passed = Passed(
+        iss=record.iss, rid=record.rid, ver=record.ver, jh=record.jh, hub=road.sender, receiver=road.receiver,
+        mask=leaf.gm | record.mask,
+    )  # fmt: skip
+    return check_relay(entry.rg, rg=leaf.rg, passed=passed, directory=directory, now=road.at)
+
+
+def _without_body(n: int, entry: PageEntry, leaf: Leaf, known: Held, road: Road) -> Effect:
+    overtaken = known.counter(road.sender, leaf.iss) >= leaf.gc
+    if (overtaken and not _lacks(known, leaf)) or known.tombstoned:
         return Skip(n, leaf, "a later entry has taken this one's place")
     if leaf.op == "tomb":
         raise BodyWithheld("a tomb entry carries its tombstone")
@@ -315,13 +365,24 @@ def _check_body(record: VerifiedRecord, leaf: Leaf) -> None:
         raise RecordInvalid("a tombstone travels as a tomb entry, and nothing else does")
 
 
-def _content(n: int, entry: PageEntry, leaf: Leaf, record: VerifiedRecord, known: Held) -> Effect:
+def _same_envelope(record: VerifiedRecord, known: Held) -> HeldVersion | None:
     own = known.version(record.ver)
     if own is not None and own.jh != record.jh:  # step 9
         raise RecordEquivocation("another envelope of the same record version is held", version=record.ver)
     _check_chain(record, known)  # step 10
     if own is not None and own.disputed:
         raise RecordEquivocation("this version is in dispute, until a higher one comes", version=record.ver)
+    return own
+
+
+def _content(
+    n: int, entry: PageEntry, leaf: Leaf, record: VerifiedRecord, known: Held, *, road: Road, relay: Handling | None
+) -> Effect:  # fmt: skip
+    own = _same_envelope(record, known)
+    if relay is not None or known.roads is not None:
+        # More roads than one: an earlier entry (step 11) is no `Skip`, its body may show what another road grants.
+        bound = _handling(record, leaf) if relay is None else strictest(_handling(record, leaf), relay)
+        return Along(n, leaf, road.sender, record, bound, entry)
     if leaf.gc <= known.gc:  # step 11
         return _late(n, entry, leaf, record, known)
     handling = _handling(record, leaf)
@@ -351,11 +412,15 @@ def _late(n: int, entry: PageEntry, leaf: Leaf, record: VerifiedRecord, known: H
     return Store(n, leaf, record, handling, record.ver >= known.newest, pending, mask=mask, gc=bound.gc, entry=entry)
 
 
-def _withdrawal(n: int, leaf: Leaf, known: Held) -> Effect:
+def _withdrawal(n: int, entry: PageEntry, leaf: Leaf, known: Held, road: Road) -> Effect:
     if known.tombstoned:  # step 8
         return Skip(n, leaf, "the record was recalled")
-    if leaf.gc <= known.gc:  # step 11
+    if leaf.gc <= known.counter(road.sender, leaf.iss):  # step 11
         return Skip(n, leaf, "a later grant of this record was applied before")
+    if leaf.iss != road.sender or known.roads is not None:
+        # What a sender takes back is what it gave: it needs nobody's leave for that.
+        told = _parse_handling(leaf) if leaf.op == "tighten" else None
+        return Along(n, leaf, road.sender, None, told, entry)
     if leaf.op == "less":
         return Reduce(n, leaf)
     return Tighten(n, leaf, _parse_handling(leaf))
@@ -414,6 +479,9 @@ def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
     if isinstance(effect, Entomb):
         held[key] = replace(known, tombstoned=True)
         return
+    if isinstance(effect, Along):
+        held[key] = _noted(known, effect, versions)
+        return
     bound = known.bound
     if isinstance(effect, Store | Extend):
         versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.mask, effect.record.prev)
@@ -428,6 +496,16 @@ def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
             versions[ver] = replace(version, mask=version.mask & leaf.gm if same else 0)
     versions.setdefault(leaf.ver, HeldVersion(leaf.jh, 0))
     held[key] = Held(gc=leaf.gc, tombstoned=known.tombstoned, versions=versions, bound=bind(bound, effect))
+
+
+def _noted(known: Held, effect: Along, versions: dict[int, HeldVersion]) -> Held:
+    """What several roads hold is written together; that another road's share is not counted here costs nothing."""
+    roads = {effect.leaf.iss: known.gc} if known.roads is None and known.gc else dict(known.roads or {})
+    roads[effect.sender] = max(roads.get(effect.sender, 0), effect.leaf.gc)
+    if effect.record is not None:
+        before = versions.get(effect.record.ver)
+        versions[effect.record.ver] = HeldVersion(effect.record.jh, effect.record.mask | (before.mask if before else 0))
+    return replace(known, versions=versions, roads=roads)
 
 
 def bind(before: Bound | None, effect: Reduce | Tighten) -> Bound:

@@ -51,10 +51,19 @@ class Held:
     """What this node holds of one record, (iss, rid)."""
 
     gc: int = 0
-    """The highest grant counter that was applied."""
+    """The highest grant counter of the issuer's own feed that was applied."""
     tombstoned: bool = False
     versions: Mapping[int, HeldVersion] | None = None
     bound: Bound | None = None
+    roads: Mapping[str, int] | None = None
+    """Sender → the highest grant counter that was applied of its feeds, once a hub has sent something of the record.
+    Counters of different senders have nothing to do with each other."""
+
+    def counter(self, sender: str, iss: str) -> int:
+        """The highest grant counter that was applied of this sender's feeds."""
+        if self.roads is not None:
+            return self.roads.get(sender, 0)
+        return self.gc if sender == iss else 0
 
     def version(self, ver: int) -> HeldVersion | None:
         """The version, or None."""

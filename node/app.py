@@ -21,7 +21,7 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.services import collector, disclosing, founding, offering, sweeping
+from node.services import collector, disclosing, founding, offering, relaying, sweeping
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
@@ -157,7 +157,13 @@ class Home:
         return (
             Chore(name="disclosure log", seconds=LOG_SECONDS, run=lambda: disclosing.follow(self.database)),
             Chore(name="retention", seconds=sweeping.SECONDS, run=self.sweep),
+            Chore(name="relay", seconds=relaying.SECONDS, run=self.relay),
         )
+
+    def relay(self) -> Collection[str]:
+        """As a regional office: pass on what originators let it pass on; whose feeds have grown."""
+        hub = relaying.Hub(node=self.settings.id, directory=self.membership.current(), token=os.urandom)
+        return relaying.relay_round(self.database, hub, now=self.clock())
 
     def sweep(self) -> None:
         """Erase what may not be kept any longer."""

@@ -45,7 +45,7 @@ def retry_entry(
         row = quarantine.get(connection, entry)
         if row is None or row.state not in {"held", "awaiting"}:
             raise NotFound("no such entry is in quarantine")
-        effect = intake.retry(connection, row, directory=directory, now=now)
+        effect = intake.retry(connection, row, node=office.settings.id, directory=directory, now=now)
     if isinstance(effect, HeldBack):
         return Retried(id=entry, released=False, problem=str(effect.problem), detail=effect.detail)
     return Retried(id=entry, released=True)

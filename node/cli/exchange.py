@@ -239,7 +239,7 @@ def quarantine_retry(
         results = []
         for row in rows:
             with home.database.write() as connection:
-                effect = intake.retry(connection, row, directory=directory, now=home.clock())
+                effect = intake.retry(connection, row, node=home.settings.id, directory=directory, now=home.clock())
                 again = isinstance(effect, Quarantine)
                 if not again:
                     _confirm(home, connection, row.feed, directory)

@@ -11,6 +11,8 @@ from node.storage import followers, fulltext, records
 from node.storage.tables import record
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from node.storage.database import Database
 
 BATCH: Final = 250
@@ -41,6 +43,17 @@ def follow(database: Database, *, now: int) -> bool:
         fulltext.put(connection, texts)
         followers.advance(connection, fulltext.NAME, last[-1], now=now)
     return True
+
+
+def again(connection: Connection, row_id: int) -> None:
+    """Index a version anew whose row was indexed before with other content, or is behind the position anyway."""
+    if row_id > followers.position(connection, fulltext.NAME):
+        return
+    fulltext.forget(connection, [row_id])
+    row = connection.execute(records.visible().where(record.c.id == row_id)).first()
+    if row is not None:
+        words = fulltext.words_in(dict(bodies.reopen_row(row).groups))
+        fulltext.put(connection, [(row.id, " ".join([row.title, *words]))])
 
 
 def lag(database: Database) -> int:

@@ -24,9 +24,9 @@ from federation.pages import PageEntry, VerifiedPage, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
-from node.services import bodies, disclosing, erasing, evidence, keeping, sweeping
+from node.services import bodies, disclosing, erasing, evidence, indexing, keeping, roads, sweeping
 from node.services.verifiers import Verifiers
-from node.storage import bounds, feeds, followers, fulltext, quarantine, records
+from node.storage import bounds, duties, feeds, followers, fulltext, quarantine, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,7 +164,7 @@ class _Forked(Exception):  # noqa: N818 - the transaction ends without a trace, 
         self.found = found
 
 
-def store(  # noqa: C901, PLR0912 - one branch for each kind of effect
+def store(
     connection: Connection, feed: Row[Any], sender: str, effects: Sequence[inbox.Effect], *, directory: Directory,
     now: int,
 ) -> int:  # fmt: skip
@@ -180,26 +180,10 @@ def store(  # noqa: C901, PLR0912 - one branch for each kind of effect
                 _name_only(connection, effect, now=now)
             continue
         match effect:
-            case inbox.Store():
-                if effect.gc == 1 and effect.record.ver == 1 and not effect.pending:
-                    fresh.append(effect)
-                    continue
-                _flush(connection, fresh, now=now)
-                _replace(connection, effect, now=now)
-                _unless_whole(connection, feed, sender, effect, now=now)
-            case inbox.Extend():
-                _flush(connection, fresh, now=now)
-                _extend(connection, effect)
-                _unless_whole(connection, feed, sender, effect, now=now)
-            case inbox.Reduce():
-                _flush(connection, fresh, now=now)
-                _reduce(connection, effect, now=now)
-            case inbox.Tighten():
-                _flush(connection, fresh, now=now)
-                _tighten(connection, effect, now=now)
-            case inbox.Entomb():
-                _flush(connection, fresh, now=now)
-                _entomb(connection, effect, now=now)
+            case inbox.Store() if effect.gc == 1 and effect.record.ver == 1 and not effect.pending:
+                fresh.append(effect)
+                if effect.entry.rg is not None:
+                    duties.received(connection, effect.leaf, effect.entry.rg, now=now)
             case inbox.Quarantine():
                 if effect.dispute is not None:
                     _flush(connection, fresh, now=now)
@@ -210,9 +194,43 @@ def store(  # noqa: C901, PLR0912 - one branch for each kind of effect
             case inbox.Skip():
                 pass
             case _:
-                assert_never(effect)
+                _flush(connection, fresh, now=now)
+                _change(connection, effect, now=now)
+                if isinstance(effect, inbox.Store | inbox.Extend):
+                    _unless_whole(connection, feed, sender, effect, now=now)
     _flush(connection, fresh, now=now)
-    return sum(isinstance(effect, inbox.Store | inbox.Extend) for effect in effects)
+    return sum(isinstance(effect, inbox.Store | inbox.Extend | inbox.Along) for effect in effects)
+
+
+def _change(
+    connection: Connection,
+    effect: inbox.Store | inbox.Extend | inbox.Along | inbox.Reduce | inbox.Tighten | inbox.Entomb,
+    *,
+    now: int,
+) -> None:
+    """Write an effect on a record of which something may be held; where it was passed on, that is looked at again."""
+    leaf = effect.leaf
+    match effect:
+        case inbox.Store():
+            _replace(connection, effect, now=now)
+            duties.received(connection, leaf, effect.entry.rg, now=now)
+        case inbox.Extend():
+            _extend(connection, effect)
+            duties.received(connection, leaf, effect.entry.rg, now=now)
+        case inbox.Along():
+            roads.apply(connection, effect, now=now)
+            if effect.sender == leaf.iss:
+                duties.received(connection, leaf, effect.entry.rg, now=now)
+        case inbox.Reduce():
+            _reduce(connection, effect, now=now)
+            duties.touched(connection, leaf.iss, leaf.rid)
+        case inbox.Tighten():
+            _tighten(connection, effect, now=now)
+            duties.touched(connection, leaf.iss, leaf.rid)
+        case inbox.Entomb():
+            _entomb(connection, effect, now=now)
+        case _:
+            assert_never(effect)
 
 
 def make_receipt(
@@ -264,15 +282,22 @@ def _text(handling: Handling) -> str:
 
 def _replace(connection: Connection, effect: inbox.Store, *, now: int) -> None:
     """A version of a record of which something is held: the same one anew, a newer or an older one."""
+    there: Row[Any] | None = None
     for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
         if row.ver == effect.record.ver:
             erasing.unindex(connection, row)
-            records.delete(connection, row.id)
+            there = row
         elif effect.newest and row.state == "received":
             erasing.unindex(connection, row)
             records.set_state(connection, [row.id], "superseded")
     version = _version(effect)
-    (row_id,) = records.keep(connection, [version], now=now)
+    if there is None:
+        (row_id,) = records.keep(connection, [version], now=now)
+    else:
+        # The version keeps its row: a hub's feeds point to it.
+        row_id = there.id
+        records.put_in_place(connection, row_id, version)
+        indexing.again(connection, row_id)
     if not effect.newest:
         records.drop_facets(connection, row_id, version.kind, version.iss, version.facets)
     _unbind(connection, effect)
@@ -437,10 +462,11 @@ def _rewrite(
         fulltext.put(connection, [(row.id, " ".join([opened.title, *fulltext.words_in(dict(opened.groups))]))])
 
 
-def retry(connection: Connection, row: Row[Any], *, directory: Directory, now: int) -> inbox.Effect:
+def retry(connection: Connection, row: Row[Any], *, node: str, directory: Directory, now: int) -> inbox.Effect:
     """Judge a quarantined entry with today's directory and holdings, by the same steps as when it came.
 
-    Tombstones and higher versions win as always. The entry leaves quarantine unless it is refused again.
+    `node` is this node. A relay grant counts if it was in force when the entry first came. Tombstones and higher
+    versions win as always. The entry leaves quarantine unless it is refused again.
     """
     entry = PageEntry(row.leaf, row.body, row.relay_grant)
     key = (row.iss, row.rid) if row.iss else None
@@ -452,7 +478,7 @@ def retry(connection: Connection, row: Row[Any], *, directory: Directory, now: i
         effect = inbox.Quarantine(row.n, None, entry, error.problem, error.detail)
     else:
         effect = inbox.judge_entry(
-            row.n, entry, leaf, sender=row.sender, directory=directory, held=held,
+            row.n, entry, leaf, road=inbox.Road(row.sender, node, row.at), directory=directory, held=held,
             verify=lambda token: verify_record(token, directory=directory, now=now),
         )  # fmt: skip
     if isinstance(effect, inbox.Quarantine):

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from crypto import b64
 from federation.feed import Lane, Leaf, lane_for, leaf_text, mask_text
 from federation.keeping import time_of
-from node.storage import audit, feeds
+from federation.relay import text_hash
+from node.storage import audit, duties, feeds
 from node.storage.database import insert_rows
 from node.storage.tables import grant_out, withheld
 
@@ -85,6 +86,7 @@ class Outgoing:
         self._replaced: list[tuple[str, str, str]] = []
         self._withheld: list[tuple[str, str, str, str]] = []
         self._decisions: dict[str, str] = {}
+        self._relays: dict[str, str] = {}
         self._log: list[audit.Disclosure] = []
         self.entries = 0
         self.withheld = 0
@@ -100,22 +102,26 @@ class Outgoing:
         terms: Terms,
         row_id: int | None,
         previous: Row[Any] | None,
-        relay_grant: str | None = None,
+        relay: str | None = None,
         detail: str | None = None,
     ) -> int:
         """Append one entry to the recipient's feed and return its grant counter.
 
         `row_id` is the row of the version whose body goes with the entry (None: no body). `previous` is the
-        recipient's row in `grant_out` of this record, None if it was never given any of it. `relay_grant` is the hash
-        of the relay grant that covers a record of somebody else.
+        recipient's row in `grant_out` of this record, None if it was never given any of it. `relay` is the text of the
+        relay grants that go with the entry: those that a hub may use, or those that let this node pass on a record of
+        somebody else.
         """
+        relay_hash = None if relay is None else text_hash(relay)
+        if relay is not None and relay_hash is not None:
+            self._relays[relay_hash] = relay
         lane: Lane = lane_for(op=op, kind=subject.kind)
         feed, n = self._feeds[recipient, lane], self._sizes[recipient, lane]
         gid = b64.encode(self._token(GID_BYTES))
         counter = 1 if previous is None else previous.gc + 1
         leaf = Leaf(
             n=n, t=self.now, op=op, iss=subject.iss, rid=subject.rid, ver=subject.ver, jh=subject.jh, gm=terms.mask,
-            gc=counter, grant=None if terms.grant is None else {"gid": gid, **terms.grant}, rg=relay_grant,
+            gc=counter, grant=None if terms.grant is None else {"gid": gid, **terms.grant}, rg=relay_hash,
         )  # fmt: skip
         hexmask = mask_text(terms.mask, subject.width)
         self._entries.append(feeds.NewEntry(feed, leaf_text(leaf, width=subject.width), row_id, hexmask))
@@ -148,6 +154,7 @@ class Outgoing:
     def write(self) -> None:
         """Write everything that was gathered. Call it once, at the end of the transaction's work."""
         connection = self.connection
+        duties.keep_texts(connection, self._relays)
         feeds.append(connection, self._entries)
         feeds.forget_grants(connection, self._replaced)
         insert_rows(connection, grant_out, _GRANT_COLUMNS, list(self._grants.values()))

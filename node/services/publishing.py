@@ -22,11 +22,13 @@ from sqlalchemy import Connection, Row, select
 
 from federation.envelope import IssuedRecord, VerifiedRecord, issue_record
 from federation.grants import Handling
-from federation.policy import CompiledPolicy, Decision, decide_all
+from federation.policy import CompiledPolicy, Decision, decide_all, relayed
+from federation.policy.relaying import HUB_ROLE
 from federation.records import get_schema
-from node.services import bodies, collector
+from federation.relay import text_hash
+from node.services import bodies, collector, relaying
 from node.services.outgoing import Outgoing, Terms
-from node.storage import drafts, feeds, records
+from node.storage import drafts, duties, feeds, records
 from node.storage.tables import draft, record
 
 if TYPE_CHECKING:
@@ -141,7 +143,7 @@ class Publisher:
         for row_id, item in zip(row_ids, signed, strict=True):
             offer.add(item.issued, item.attributes, row_id)
             report.rids.append(item.issued.rid)
-        offer.out.write()
+        offer.write(now=now)
         drafts.mark_released(connection, [item.draft for item in signed], by=by, second=second, now=now)
         report.released = len(signed)
         report.entries = offer.out.entries
@@ -204,7 +206,7 @@ class Publisher:
             attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
             floor = Handling.from_json(json.loads(row.handling))
             offer.add(opened, attributes, row.id, second=row.rid in second, floor=floor)
-        offer.out.write()
+        offer.write(now=now)
         report.entries, report.recipients = offer.out.entries, offer.out.recipients
         return report
 
@@ -255,6 +257,12 @@ class _Offer:
         names = [recipient.id for recipient in self._recipients]
         self.out = Outgoing(connection, recipients=names, by=by, now=now, token=publisher.token)
         self._outcome: tuple[object, Terms] | None = None
+        self._leaves: list[tuple[str, str, str, int, str]] = []
+
+    def write(self, *, now: int) -> None:
+        """Write all that was gathered."""
+        self.out.write()
+        duties.given(self._connection, self._leaves, now=now)
 
     def add(
         self,
@@ -278,17 +286,23 @@ class _Offer:
             issued=issued.iat, second_release=self._second or second,
         )  # fmt: skip
         earlier = self._earlier(issued)
+        everybody = {decision.recipient: decision for decision in decisions} if policy.relays else {}
         if issued.ver > 1 or self._only_new:
             feeds.forget_withheld(self._connection, issued.iss, issued.rid)
         for decision in decisions:
             previous = earlier.get(decision.recipient)
+            if previous is not None and HUB_ROLE in decision.who.roles:
+                # Leave that was given for an older version ends with it, unless it is given anew below.
+                self._leaves.append((issued.iss, issued.rid, decision.recipient, issued.ver, ""))
             if self._only_new and previous is not None:
                 continue
             terms = self._terms(issued, decision)
             if decision.groups:
+                relay = self._leave(issued, decision, everybody) if everybody else None
                 self.out.append(
-                    "put", issued, recipient=decision.recipient, terms=terms, row_id=row_id, previous=previous
-                )
+                    "put", issued, recipient=decision.recipient, terms=terms, row_id=row_id, previous=previous,
+                    relay=relay,
+                )  # fmt: skip
             elif previous is not None and int(previous.mask, 16):
                 nothing = replace(terms, mask=0, grant=None)
                 self.out.append(
@@ -296,6 +310,17 @@ class _Offer:
                 )
             else:
                 self.out.withhold(issued, recipient=decision.recipient, decided=terms.decided)
+
+    def _leave(self, issued: Version, hub: Decision, everybody: Mapping[str, Decision]) -> str | None:
+        """The relay grants that go with an entry to a hub, and that count from now on."""
+        publisher = self._publisher
+        clauses = relayed(hub, everybody, publisher.directory.group_members)
+        if not clauses:
+            return None
+        text = relaying.leave(issued, hub, clauses, fed=publisher.fed, signer=publisher.signer, now=self._now)
+        if text is not None:
+            self._leaves.append((issued.iss, issued.rid, hub.recipient, issued.ver, text_hash(text)))
+        return text
 
     def _earlier(self, issued: Version) -> dict[str, Row[Any]]:
         if issued.ver == 1 and not self._only_new:

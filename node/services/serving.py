@@ -9,6 +9,7 @@ Trust: the peer is the one who signed the request. It gets its own feeds and lea
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +23,7 @@ from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotF
 from federation.feed import FeedId, Lane, key_name
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
 from node.services import bodies, disclosing
-from node.storage import feeds
+from node.storage import duties, feeds
 from node.storage.tables import entry_out, feed_out, shared
 
 if TYPE_CHECKING:
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 ROOM: Final = MAX_PAGE_BYTES - 65_536
 """Bytes for entries: what is left of a page for its frame and its two notes."""
 ENTRY_FRAME: Final = 32
-SHOWN_STATES: Final = frozenset({"released"})
+SHOWN_STATES: Final = frozenset({"released", "received"})
+"""Received versions stand in a feed of this node only where it passes them on as a hub."""
+_RELAYED: Final = re.compile(r'"rg":"([A-Za-z0-9_-]{43})"')
+"""How a leaf of our own names its relay grants: JCS has one spelling."""
 _SETS_A_TIME: Final = f'"{keeping.KEEP_UNTIL}"'
 """A leaf of ours that sets a time of keeping has this text: most set none, and are not read for it."""
 
@@ -101,9 +105,14 @@ class Server:
     ) -> list[PageEntry]:
         entries: list[PageEntry] = []
         room = ROOM
-        for item in feeds.out_entries(connection, row.id, recipient, start, limit):
-            entry = PageEntry(item.leaf, _body(item, now))
-            room -= len(entry.e) + len(entry.s or "") + ENTRY_FRAME + entry.e.count('"')
+        items = feeds.out_entries(connection, row.id, recipient, start, limit)
+        named = {item.n: found[1] for item in items if (found := _RELAYED.search(item.leaf))}
+        texts = duties.texts_of(connection, set(named.values()))
+        for item in items:
+            body = _body(item, now)
+            # A grant is of use only to who gets the body with it.
+            entry = PageEntry(item.leaf, body, texts.get(named.get(item.n, "")) if body is not None else None)
+            room -= len(entry.e) + len(entry.s or "") + len(entry.rg or "") + ENTRY_FRAME + entry.e.count('"')
             if room < 0 and entries:
                 break
             entries.append(entry)

@@ -69,7 +69,7 @@ class Verifiers:
         except BrokenProcessPool:
             self.stop()
             return inbox.verify_bodies(page, directory=directory, now=now)
-        return inbox.OpenedPage(page, found)
+        return inbox.OpenedPage(page, found, now)
 
     def start(self) -> None:
         """Start a worker now, so that the first large page does not wait for it."""

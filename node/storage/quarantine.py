@@ -58,11 +58,12 @@ def _storable(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def explain(connection: Connection, iss: str, rid: str, *, gc: int) -> None:
-    """A later grant was applied: what was awaited of earlier ones is explained."""
+def explain(connection: Connection, iss: str, rid: str, *, gc: int, sender: str | None = None) -> None:
+    """A later grant of this sender (the issuer itself) was applied: what was awaited of earlier ones is explained."""
     connection.execute(
         update(quarantine)
         .where(
+            quarantine.c.sender == (sender or iss),
             quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.gc < gc,
             quarantine.c.problem == str(ProblemType.BODY_WITHHELD), quarantine.c.state.in_(("awaiting", "held")),
         )

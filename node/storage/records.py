@@ -36,7 +36,7 @@ from sqlalchemy import delete as sql_delete
 from federation.keeping import time_of
 from federation.ports import Held, HeldVersion
 from federation.records.facts import BLOB
-from node.storage import attachments, bounds, fulltext
+from node.storage import attachments, bounds, fulltext, roads
 from node.storage.database import allocate, insert_rows
 from node.storage.tables import facet, record, shared, tombstone
 
@@ -176,12 +176,14 @@ def held(connection: Connection, keys: Collection[tuple[str, str]]) -> dict[tupl
         for rid, ver, jh, mask, gc, prev, state in rows:
             versions.setdefault(rid, {})[ver] = HeldVersion(jh, int(mask, 16), prev, disputed=DISPUTED.get(state))
             counters[rid] = max(counters.get(rid, 0), gc)
+        by_sender = roads.counters(connection, iss, rids)
         gone = set(connection.scalars(select(tombstone.c.rid).where(tombstone.c.iss == iss, tombstone.c.rid.in_(rids))))
         left = bounds.find(connection, iss, rids)
-        for rid in versions.keys() | gone:
+        for rid in versions.keys() | gone | by_sender.keys():
             found[iss, rid] = Held(
-                gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid), bound=left.get(rid)
-            )
+                gc=counters.get(rid, 0), tombstoned=rid in gone, versions=versions.get(rid), bound=left.get(rid),
+                roads=by_sender.get(rid),
+            )  # fmt: skip
     return found
 
 
@@ -277,14 +279,47 @@ def erase(connection: Connection, row_id: int, *, gc: int | None = None, state: 
 
 
 def reserve(
-    connection: Connection, *, iss: str, rid: str, ver: int, jh: str, gc: int, now: int, state: str = WITHDRAWN
-) -> None:
-    """Remember a version that came without content to keep: its name and the grant counter, and in `state` why."""
+    connection: Connection, *, iss: str, rid: str, ver: int, jh: str, gc: int, now: int, state: str = WITHDRAWN,
+    sch: str = "", kind: str = "", width: int = 0,
+) -> None:  # fmt: skip
+    """Remember a version that came without content to keep: its name and the grant counter, and in `state` why.
+
+    `sch` says that a body was verified; without it there is only a sender's word that there is such a version.
+    """
     (row_id,) = allocate(connection, record, 1)
     blank = (
-        row_id, iss, rid, ver, "", "", jh, "", "", "0", 0, 0, None, "{}", "", None, state, False, gc, now, None, None,
+        row_id, iss, rid, ver, kind, sch, jh, "", "", "0", width, 0, None, "{}", "", None, state, False, gc, now, None,
+        None,
     )  # fmt: skip
     insert_rows(connection, record, _COLUMNS, [blank])
+
+
+def revive(
+    connection: Connection, row_id: int, *, jwt: str, sch: str, kind: str, width: int, iat: int, prev: str | None,
+    disclosures: Sequence[str], mask: int, title: str, gc: int, handling: str, pending: bool, day: str | None,
+    state: str = "received",
+) -> None:  # fmt: skip
+    """Put content into a row that has another share of it, or none: the version keeps its row."""
+    keep_until, review_by = times(handling)
+    connection.execute(
+        update(record)
+        .where(record.c.id == row_id)
+        .values(
+            jwt=jwt, sch=sch, kind=kind, width=width, iat=iat, prev=prev, disclosures="~".join(disclosures),
+            mask=f"{mask:x}", title=title, gc=gc, handling=handling, pending=pending, day=day, state=state,
+            keep_until=keep_until, review_by=review_by,
+        )
+    )  # fmt: skip
+
+
+def put_in_place(connection: Connection, row_id: int, version: NewVersion) -> None:
+    """Hold a version anew in the row that it has."""
+    revive(
+        connection, row_id, jwt=version.jwt, sch=version.sch, kind=version.kind, width=version.width, iat=version.iat,
+        prev=version.prev, disclosures=version.disclosures, mask=version.mask, title=version.title, gc=version.gc,
+        handling=version.handling, pending=version.pending, day=version.facets.day, state=version.state,
+    )  # fmt: skip
+    add_facets(connection, row_id, version.kind, version.iss, version.facets)
 
 
 def delete(connection: Connection, row_id: int) -> None:

@@ -61,7 +61,7 @@ def test_what_was_put_aside_is_refused_again_by_a_retry(fed, database):
     with database.write() as connection:
         for row in quarantine.listing(connection):
             if row.problem != "body-withheld":
-                retry(connection, row, directory=fed.directory, now=NOW)
+                retry(connection, row, node="TZ", directory=fed.directory, now=NOW)
     assert victim.aside() == deserved
 
 

@@ -180,7 +180,7 @@ def test_a_recall_erases_a_body_in_quarantine_and_no_retry_brings_it_back(fed, p
     with victim.database.write() as connection:
         (row,) = quarantine.listing(connection, state="erased")
         assert row.body is None
-        retry(connection, row, directory=fed.directory, now=NOW + 2_000)
+        retry(connection, row, node="TZ", directory=fed.directory, now=NOW + 2_000)
     assert victim.rows() == []
 
 
@@ -190,8 +190,8 @@ def test_a_retry_takes_in_what_today_s_checks_allow_and_a_second_one_changes_not
     victim.pull(feed)
     with victim.database.write() as connection:
         (row,) = quarantine.listing(connection)
-        retry(connection, row, directory=fed.directory, now=NOW + 2_000)
-        retry(connection, row, directory=fed.directory, now=NOW + 2_000)
+        retry(connection, row, node="TZ", directory=fed.directory, now=NOW + 2_000)
+        retry(connection, row, node="TZ", directory=fed.directory, now=NOW + 2_000)
     assert victim.states() == {early.claims["rid"]: "received"}
     assert ("brand", "nordwind") in facets(victim)
     assert victim.aside() == {}
@@ -206,7 +206,7 @@ def test_a_higher_grant_wins_over_a_retry(fed, peer, victim):
     victim.pull(feed)
     with victim.database.write() as connection:
         (row,) = quarantine.listing(connection)
-        retry(connection, row, directory=fed.directory, now=NOW + 2_000)
+        retry(connection, row, node="TZ", directory=fed.directory, now=NOW + 2_000)
     (row,) = victim.rows(record)
     assert row.disclosures == early.disclosures["case"]
 
