@@ -158,6 +158,17 @@ def verify_page(
     )
 
 
+def feed_of(data: bytes) -> FeedId | None:
+    """The feed that a page says it is of, before anything of it is verified; None where it cannot be told."""
+    if len(data) > MAX_PAGE_BYTES:
+        return None
+    try:
+        page: Any = orjson.loads(data)
+        return FeedId.parse(page["feed"])
+    except (orjson.JSONDecodeError, Malformed, KeyError, TypeError):
+        return None
+
+
 def note_to_query(note: str) -> str:
     """A checkpoint note as the `cp` parameter of a request: unpadded base64url."""
     return base64.urlsafe_b64encode(note.encode()).rstrip(b"=").decode()

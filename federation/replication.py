@@ -17,7 +17,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from federation.errors import FederationError
+from federation.errors import FederationError, FeedEpochRequired, ProblemType
 from federation.feed import LANES, Lane
 from federation.pages import MAX_ENTRIES
 
@@ -175,12 +175,36 @@ class PeerLoop(LaneLoop):
     link: Link
     desk: Desk
     on_applied: Callable[[Lane, int, int], None] | None = None
+    follow: Callable[[], Awaitable[bool]] | None = None
+    """Asked when the peer must begin a new epoch: shows it what is held of its records (`federation.inventories`), and
+    says whether it is ready to go on."""
+    _following: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def drain(self, lane: Lane) -> int:
-        """Pull pages of one lane until the peer has no more; the next page travels while one is stored."""
+        """Pull pages of one lane until the peer has no more.
+
+        A peer that no longer has the history that is held here (it was restored from a backup) is shown what is held
+        of its records; then its new epoch is followed, from the first entry.
+        """
+        try:
+            return await self._drain(lane, anew=False)
+        except FederationError as error:
+            if error.problem is not ProblemType.FEED_EPOCH_REQUIRED or self.follow is None:
+                raise
+        async with self._following:  # both lanes come here, and one inventory is enough at a time
+            if not await self.follow():
+                raise FeedEpochRequired("the peer is not ready to begin a new epoch yet")
+        return await self._drain(lane, anew=True)
+
+    async def _drain(self, lane: Lane, *, anew: bool) -> int:
+        """Pull from the stored position, or `anew` from the beginning of the peer's newest epoch.
+
+        The next page travels while one is stored.
+        """
         state = self.lanes[lane]
         position = await self.offload(self.desk.position, lane)
-        fetching: asyncio.Task[bytes] | None = self._start(self._fetch(lane, position.size, position.note))
+        start, note = (0, None) if anew else (position.size, position.note)
+        fetching: asyncio.Task[bytes] | None = self._start(self._fetch(lane, start, note))
         courier = _Courier(lambda token: self._deliver(state, token))
         before: VerifiedPage | None = None
         older: asyncio.Task[None] | None = None

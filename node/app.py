@@ -21,12 +21,13 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.services import collector, disclosing, founding, offering, relaying, sweeping
+from node.services import collector, disclosing, founding, offering, reconciling, relaying, sweeping
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
 from node.services.pictures.workshop import Workshop
 from node.services.publishing import Publisher
+from node.services.reconciling import Reconciler
 from node.services.verifiers import Verifiers
 from node.settings import Settings, SettingsRefused, load
 from node.storage import policies
@@ -152,12 +153,24 @@ class Home:
             chores=self.chores(),
         )  # fmt: skip
 
+    def reconciler(self) -> Reconciler:
+        """The desk at which peers show what they hold of this node's records."""
+        return Reconciler(
+            node=self.settings.id, database=self.database, directory=self.membership.current,
+            log_signer=self.signer("log"), clock=self.clock, publisher=self.publisher,
+        )  # fmt: skip
+
+    def settle(self) -> Collection[str]:
+        """Offer everything again to peers that have shown what they hold since a restore; whose feeds have grown."""
+        return reconciling.settle_all(self.database, self.publisher(), now=self.clock())
+
     def chores(self) -> tuple[Chore, ...]:
         """What this node does by itself now and then while it is served."""
         return (
             Chore(name="disclosure log", seconds=LOG_SECONDS, run=lambda: disclosing.follow(self.database)),
             Chore(name="retention", seconds=sweeping.SECONDS, run=self.sweep),
             Chore(name="relay", seconds=relaying.SECONDS, run=self.relay),
+            Chore(name="settle", seconds=reconciling.SETTLE_SECONDS, run=self.settle),
         )
 
     def relay(self) -> Collection[str]:

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from crypto import httpsig, sdjwt_form
-from federation import directory, envelope, feed, inbox, nodecard, pages, receipts, trust
+from federation import directory, envelope, feed, inbox, inventories, nodecard, pages, receipts, trust
 from federation.errors import ProblemType
 from node import __version__, errors, settings
 from node.api import peer
@@ -125,6 +125,7 @@ LIMITS = {
     "page": (pages.MAX_ENTRIES, pages.MAX_PAGE_BYTES),
     "body of a request": (peer.MAX_BODY,),
     "quarantined entries named in a receipt": (receipts.MAX_LISTED,),
+    "inventory": (inventories.MAX_INVENTORY_BYTES, inventories.MAX_ROWS),
     "directory": (directory.MAX_DIRECTORY_BYTES, trust.MAX_METADATA_BYTES),
     "node card": (nodecard.MAX_CARD_BYTES, nodecard.MAX_KEYS),
     "clock": (httpsig.MAX_SKEW_SECONDS, httpsig.MAX_LIFETIME_SECONDS),

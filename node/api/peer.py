@@ -37,6 +37,7 @@ from federation.membership import ListedKey
 from federation.pages import MAX_ENTRIES
 from federation.receipts import MAX_RECEIPT_BYTES, verify_receipt
 from node.errors import CONTENT_TYPE, problem_of_federation
+from node.services import epochs
 from node.services.exchange import Exchange
 from node.services.membership import Membership
 from node.services.serving import Server, accept_receipt
@@ -127,8 +128,9 @@ def _page(face: PeerFace, peer: str, lane: Lane, *, start: int, limit: int, note
         # Egress stops, ingress goes on (protocol page, section 9).
         raise DirectoryStale("this node's directory has expired: nothing leaves until it is renewed")
     server = Server(node=face.node, directory=face.membership.current(), log_signer=face.log_signer)
-    with face.database.read() as connection:
-        return server.page(connection, recipient=peer, lane=lane, start=start, limit=limit, note=note, now=face.clock())
+    return epochs.serve(
+        face.database, server, recipient=peer, lane=lane, start=start, limit=limit, note=note, now=face.clock()
+    )
 
 
 def _receipt(face: PeerFace, peer: str, body: bytes) -> bytes:

@@ -22,7 +22,7 @@ from federation.errors import DirectoryStale, FederationError
 from federation.pushing import PushLoop
 from federation.replication import LaneLoop, LinkDown, PeerLoop
 from federation.transport import PeerLink
-from node.services import disclosing, indexing
+from node.services import disclosing, indexing, presenting
 from node.services.intake import PeerDesk
 from node.services.pushing import FeedOutbox, take
 from node.services.verifiers import Verifiers
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from crypto.signer import Signer
     from federation.directory import Directory
     from federation.feed import Lane
+    from federation.inventories import Presented
     from node.services.membership import Membership
     from node.storage.database import Database
 
@@ -157,7 +158,23 @@ class Exchange:
         return PeerLoop(
             peer=peer, link=self.link(peer), desk=self.desk(peer), clock=time.monotonic, chance=random.random,
             offload=asyncio.to_thread, poll=self.poll_seconds, on_applied=partial(self._applied, peer),
+            follow=partial(self._follow, peer),
         )  # fmt: skip
+
+    async def present(self, peer: str) -> Presented:
+        """Show a peer what is held of its records, and give back what it has lost."""
+        fed = self.membership.current().fed
+        make = partial(
+            presenting.holding, self.database, fed=fed, node=self.node, peer=peer, signer=self.log_signer,
+            now=self.clock(),
+        )  # fmt: skip
+        shown = await presenting.show(self.link(peer), make, asyncio.to_thread)
+        log.info("inventory shown", peer=peer, returned=shown.returned)
+        return shown
+
+    async def _follow(self, peer: str) -> bool:
+        """The peer lost its newest history: it learns from us what we hold, before it gives us anything."""
+        return (await self.present(peer)).settled
 
     def outbox(self, peer: str) -> FeedOutbox:
         """Where the pages for a peer are written that cannot fetch them."""

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeGuard, assert_never
 from crypto import merkle
 from federation import inbox
 from federation.envelope import verify_record
-from federation.errors import FeedFork, Malformed
+from federation.epochs import check_new_epoch
+from federation.errors import FeedFork, Malformed, NotFound
 from federation.feed import FeedId, Lane, parse_leaf
 from federation.grants import Handling, strictest
 from federation.keeping import is_over, time_of
-from federation.pages import PageEntry, VerifiedPage, verify_page
+from federation.pages import PageEntry, VerifiedPage, feed_of, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
@@ -62,6 +63,7 @@ class PeerDesk:
     def open(self, lane: Lane, data: bytes, after: VerifiedPage | None) -> VerifiedPage:
         """Check that the page continues the peer's lane."""
         directory, now = self.directory(), self.clock()
+        row = None
         if after is not None:
             start, feed = after.range, after.feed
         else:
@@ -76,6 +78,15 @@ class PeerDesk:
         except FeedFork as error:
             self._keep_notes(feed, error, start.size)
             raise
+        except NotFound:
+            newer = feed_of(data)
+            if after is not None or newer is None or newer.epoch <= feed.epoch:
+                raise
+            # Another epoch of this lane: from its first entry, which names the checkpoint that is held here.
+            feed = FeedId(self.peer, self.node, lane, newer.epoch)
+            start = merkle.CompactRange()
+            page = verify_page(data, directory=directory, recipient=self.node, start=start, now=now, feed=feed)
+            check_new_epoch(page, held=None if row is None else row.note)
         if self.noticed is not None:
             self.noticed(page.directory_version)
         return page
@@ -110,6 +121,10 @@ class PeerDesk:
         page, directory, now = opened.page, self.directory(), self.clock()
         with self.database.write() as connection:
             feed = feeds.in_feed(connection, page.feed.sender, page.feed.lane, for_update=True)
+            if feed is not None and page.feed.epoch > feed.epoch:
+                check_new_epoch(page, held=feed.note)
+                feeds.close_in_feed(connection, feed.id)
+                feed = None
             if feed is None:
                 feed = feeds.begin_in_feed(connection, page.feed.sender, page.feed.lane, epoch=page.feed.epoch, now=now)
             if feed.epoch != page.feed.epoch or feed.size != page.start:

@@ -48,6 +48,15 @@ class Subject(Protocol):
     def width(self) -> int: ...  # noqa: D102
 
 
+class Given(Protocol):
+    """What a recipient was granted of a record before: a row of `grant_out`, or what is known of one that was lost."""
+
+    @property
+    def gc(self) -> int: ...  # noqa: D102 - the counter of the entry
+    @property
+    def mask(self) -> str: ...  # noqa: D102 - what it granted, in hex
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """Under which terms an entry goes out: the mask after it, the grant without its id, and the texts of the log."""
@@ -101,7 +110,7 @@ class Outgoing:
         recipient: str,
         terms: Terms,
         row_id: int | None,
-        previous: Row[Any] | None,
+        previous: Row[Any] | Given | None,
         relay: str | None = None,
         detail: str | None = None,
     ) -> int:

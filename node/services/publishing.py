@@ -27,7 +27,7 @@ from federation.policy.relaying import HUB_ROLE
 from federation.records import get_schema
 from federation.relay import text_hash
 from node.services import bodies, collector, relaying
-from node.services.outgoing import Outgoing, Terms
+from node.services.outgoing import Given, Outgoing, Terms
 from node.storage import drafts, duties, feeds, records
 from node.storage.tables import draft, record
 
@@ -139,7 +139,7 @@ class Publisher:
         self._supersede(connection, [before[item.issued.rid] for item in signed if item.issued.rid in before])
         handling = json.dumps(self.handling)
         row_ids = records.keep(connection, [item.version(handling) for item in signed], now=now)
-        offer = _Offer(self, connection, by=by, now=now, second=second is not None)
+        offer = Offer(self, connection, by=by, now=now, second=second is not None)
         for row_id, item in zip(row_ids, signed, strict=True):
             offer.add(item.issued, item.attributes, row_id)
             report.rids.append(item.issued.rid)
@@ -191,7 +191,7 @@ class Publisher:
         widening what somebody has already got is not done here.
         """
         report = ReleaseReport()
-        offer = _Offer(self, connection, by="policy", now=now, second=False, only_new=True)
+        offer = Offer(self, connection, by="policy", now=now, second=False, only_new=True)
         # What a second officer released stays so; a new policy releases nothing in anybody's name.
         second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
         chosen = (
@@ -237,7 +237,7 @@ class _Signed:
         )  # fmt: skip
 
 
-class _Offer:
+class Offer:
     """What follows from a record and the policy for every recipient, gathered into one transaction's `Outgoing`."""
 
     def __init__(
@@ -249,12 +249,16 @@ class _Offer:
         now: int,
         second: bool,
         only_new: bool = False,
+        only: str | None = None,
+        counters: Mapping[str, Given] | None = None,
     ) -> None:
+        """`only`: one recipient, told everything anew, going on from these `counters` by record id (`restating`)."""
         self._publisher, self._connection = publisher, connection
         self._now, self._second, self._only_new = now, second, only_new
+        self._only, self._counters = only, counters or {}
         self._floor = Handling.from_json(publisher.handling)
         self._recipients = publisher.recipients()
-        names = [recipient.id for recipient in self._recipients]
+        names = [recipient.id for recipient in self._recipients] if only is None else [only]
         self.out = Outgoing(connection, recipients=names, by=by, now=now, token=publisher.token)
         self._outcome: tuple[object, Terms] | None = None
         self._leaves: list[tuple[str, str, str, int, str]] = []
@@ -287,9 +291,11 @@ class _Offer:
         )  # fmt: skip
         earlier = self._earlier(issued)
         everybody = {decision.recipient: decision for decision in decisions} if policy.relays else {}
-        if issued.ver > 1 or self._only_new:
-            feeds.forget_withheld(self._connection, issued.iss, issued.rid)
+        if issued.ver > 1 or self._only_new or self._only is not None:
+            feeds.forget_withheld(self._connection, issued.iss, issued.rid, recipient=self._only)
         for decision in decisions:
+            if self._only is not None and decision.recipient != self._only:
+                continue
             previous = earlier.get(decision.recipient)
             if previous is not None and HUB_ROLE in decision.who.roles:
                 # Leave that was given for an older version ends with it, unless it is given anew below.
@@ -322,7 +328,10 @@ class _Offer:
             self._leaves.append((issued.iss, issued.rid, hub.recipient, issued.ver, text_hash(text)))
         return text
 
-    def _earlier(self, issued: Version) -> dict[str, Row[Any]]:
+    def _earlier(self, issued: Version) -> Mapping[str, Given]:
+        if self._only is not None:
+            known = self._counters.get(issued.rid)
+            return {} if known is None else {self._only: known}
         if issued.ver == 1 and not self._only_new:
             return {}
         found = feeds.grants(self._connection, issued.iss, [issued.rid])

@@ -23,7 +23,7 @@ from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotF
 from federation.feed import FeedId, Lane, key_name
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
 from node.services import bodies, disclosing
-from node.storage import duties, feeds
+from node.storage import duties, feeds, settlements
 from node.storage.tables import entry_out, feed_out, shared
 
 if TYPE_CHECKING:
@@ -42,6 +42,16 @@ _SETS_A_TIME: Final = f'"{keeping.KEEP_UNTIL}"'
 """A leaf of ours that sets a time of keeping has this text: most set none, and are not read for it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A checkpoint that a recipient shows, now known to be this node's own word."""
+
+    epoch: int
+    size: int
+    root: bytes
+    note: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """Who answers: this node, with the key that signs its checkpoints."""
@@ -58,14 +68,20 @@ class Server:
         `now`, in seconds, decides which bodies' time of keeping is over.
 
         Raises `FromBeyondHead` when the recipient claims more than there is, `FeedEpochRequired` when it holds a
-        checkpoint of ours whose history this node no longer has, `Refused` (bad-signature) when the note is not ours.
+        checkpoint of ours whose history this node no longer has, or has to settle with it first (`serve` then begins
+        the epoch), `Refused` (bad-signature) when the note is not ours.
         """
         row = feeds.out_feed(connection, recipient, lane)
         epoch, size = (row.epoch, row.size) if row is not None else (0, 0)
         feed = FeedId(self.node, recipient, lane, epoch)
+        shown = None if note is None else self.own(note, recipient, lane)
+        if shown is not None and shown.size != start:
+            raise Malformed("cp is not the checkpoint at the size `from`")
+        if settlements.pending(connection, recipient):
+            raise FeedEpochRequired("this node was restored from a backup: show it what you hold of its records first")
+        if shown is not None and not self.continues(connection, shown, row):
+            raise FeedEpochRequired("this node signed that checkpoint, and goes on from another history")
         begin = self._range(connection, row, start, size)
-        if note is not None:
-            self._compare(note, feed, begin, start)
         entries = []
         if row is not None:
             entries = self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES), now)
@@ -86,18 +102,31 @@ class Server:
             raise FromBeyondHead("this feed is shorter than the recipient says", expected=size)
         return merkle.CompactRange() if row is None else feeds.range_at(connection, row.id, start)
 
-    def _compare(self, note: str, feed: FeedId, begin: merkle.CompactRange, start: int) -> None:
-        """The recipient's checkpoint must be ours, and of the history that we still have."""
+    def own(self, note: str, recipient: str, lane: Lane) -> Shown:
+        """Open a checkpoint of this node's feed to `recipient`, of any epoch; raises `Refused` for any other note."""
+        origin = note.partition("\n")[0]
+        try:
+            feed = FeedId.parse(origin.removeprefix(f"cnp/{self.directory.fed}/"))
+        except Malformed:
+            feed = FeedId(self.node, recipient, lane, 0)
+        # A note of another feed is not one of this feed: it is opened as what was asked for, and refused as such.
+        feed = FeedId(self.node, recipient, lane, feed.epoch)
         name = key_name(self.directory.fed, self.node)
         keys = self.directory.keys_of(self.node, "log")
         try:
-            shown = open_checkpoint(note, origin=feed.origin(self.directory.fed), key_name=name, keys=keys)
+            opened = open_checkpoint(note, origin=feed.origin(self.directory.fed), key_name=name, keys=keys)
         except CryptoError as error:
             raise Refused.because(error) from error
-        if shown.size != start:
-            raise Malformed("cp is not the checkpoint at the size `from`")
-        if shown.root != begin.root():
-            raise FeedEpochRequired("this node signed that checkpoint and no longer has its history")
+        return Shown(feed.epoch, opened.size, opened.root, note)
+
+    @staticmethod
+    def continues(connection: Connection, shown: Shown, row: Row[Any] | None) -> bool:
+        """Whether the feed of `row` is the one that the recipient has come so far with."""
+        epoch, size = (0, 0) if row is None else (row.epoch, row.size)
+        if shown.epoch != epoch or shown.size > size:
+            return False
+        begin = merkle.CompactRange() if row is None else feeds.range_at(connection, row.id, shown.size)
+        return shown.root == begin.root()
 
     @staticmethod
     def _entries(  # noqa: PLR0917 - called from one place

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select, update
 
 from crypto import merkle
-from federation.feed import LANES, FeedId, Lane
+from federation.feed import LANES, FeedId, Lane, Leaf, leaf_text, parse_leaf
 from node.storage.database import insert_rows
 from node.storage.tables import entry_in, entry_out, feed_in, feed_out, grant_out, range_out, record, withheld
 
@@ -134,6 +134,33 @@ def append(connection: Connection, entries: Sequence[NewEntry]) -> None:
     insert_rows(connection, range_out, ("feed", "size", "hashes"), snapshots)
 
 
+def begin_epoch(connection: Connection, recipient: str, lane: Lane, *, epoch: int, old: str, now: int) -> None:
+    """Begin a new epoch of a feed whose lock is held; its entry 0 names the recipient's checkpoint of the old one."""
+    made = connection.execute(
+        feed_out.insert().values(recipient=recipient, lane=lane, epoch=epoch, size=0, hashes=b"", receipt_size=0)
+    )
+    (row_id,) = made.inserted_primary_key or (None,)
+    assert row_id is not None  # noqa: S101 - every row has a number
+    feed = OutFeed(row_id, recipient, lane, epoch, merkle.CompactRange())
+    leaf = leaf_text(Leaf(n=0, t=now, op="epoch", old=old), width=0)
+    append(connection, [NewEntry(feed, leaf, None, "0")])
+
+
+def opener(connection: Connection, feed: int) -> str | None:
+    """The old checkpoint that an epoch's entry 0 names; None for a feed that did not begin so."""
+    leaf = connection.scalar(select(entry_out.c.leaf).where(entry_out.c.feed == feed, entry_out.c.n == 0))
+    if leaf is None:
+        return None
+    return parse_leaf(leaf).old if '"op":"epoch"' in leaf else None
+
+
+def epoch_out(connection: Connection, recipient: str, lane: Lane, epoch: int) -> Row[Any] | None:
+    """One epoch of the feed to a recipient."""
+    return connection.execute(
+        select(feed_out).where(feed_out.c.recipient == recipient, feed_out.c.lane == lane, feed_out.c.epoch == epoch)
+    ).first()
+
+
 def out_feed(connection: Connection, recipient: str, lane: Lane) -> Row[Any] | None:
     """The newest epoch of the feed to a recipient, not locked."""
     return connection.execute(
@@ -219,9 +246,12 @@ def forget_grants(connection: Connection, keys: Sequence[tuple[str, str, str]]) 
         connection.execute(statement, [{"one": one, "two": two, "three": three} for one, two, three in keys])
 
 
-def forget_withheld(connection: Connection, iss: str, rid: str) -> None:
-    """Remove who did not get a record, before it is decided anew."""
-    connection.execute(delete(withheld).where(withheld.c.iss == iss, withheld.c.rid == rid))
+def forget_withheld(connection: Connection, iss: str, rid: str, *, recipient: str | None = None) -> None:
+    """Remove who did not get a record, before it is decided anew: for everybody, or for one recipient."""
+    statement = delete(withheld).where(withheld.c.iss == iss, withheld.c.rid == rid)
+    if recipient is not None:
+        statement = statement.where(withheld.c.recipient == recipient)
+    connection.execute(statement)
 
 
 def in_feed(connection: Connection, sender: str, lane: Lane, *, for_update: bool = False) -> Row[Any] | None:
@@ -270,6 +300,11 @@ def begin_in_feed(connection: Connection, sender: str, lane: Lane, *, epoch: int
     row = in_feed(connection, sender, lane, for_update=True)
     assert row is not None  # noqa: S101 - inserted two lines above
     return row
+
+
+def close_in_feed(connection: Connection, feed: int) -> None:
+    """An epoch that its sender has left: nothing more is expected of it, and it stays as history."""
+    connection.execute(update(feed_in).where(feed_in.c.id == feed).values(head=feed_in.c.size))
 
 
 def advance(

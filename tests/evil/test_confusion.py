@@ -12,6 +12,7 @@ from federation.auditlog import open_head, sign_head
 from federation.envelope import verify_record
 from federation.errors import FederationError
 from federation.feed import FeedId, key_name
+from federation.inventories import Summary, sign_inventory, verify_inventory
 from federation.nodecard import open_card
 from federation.pages import verify_page
 from federation.receipts import verify_receipt
@@ -45,6 +46,16 @@ OBJECTS = {
     "page": FEED.page().decode(),
     "node card": make_node_card("ZA", signers=FED.signers["ZA"]).decode(),
     "http signature": request()["signature"],
+    "inventory": sign_inventory(
+        fed="test",
+        iss="ZA",
+        to="TZ",
+        part="root",
+        summary=Summary.of([]),
+        notes={},
+        signer=FED.signer("ZA", "log"),
+        now=NOW,
+    ),
 }
 
 
@@ -74,6 +85,7 @@ READERS = {
     ),
     "node card": lambda text: open_card(text.encode()),
     "http signature": read_http,
+    "inventory": lambda text: verify_inventory(text, directory=FED.directory, now=NOW),
 }
 
 

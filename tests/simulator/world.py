@@ -18,6 +18,7 @@ import random
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,13 +27,17 @@ from fastapi import FastAPI
 from sqlalchemy import event, select
 
 from federation.errors import FederationError, Malformed
+from federation.inventories import PATH
 from federation.policy import compile_policy, load_policy
 from federation.receipts import verify_receipt
 from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
+from node.api import peer_inventories
+from node.services import epochs, presenting
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
+from node.services.reconciling import Reconciler
 from node.services.serving import Server, accept_receipt
 from node.storage import drafts
 from node.storage.nonces import Nonces
@@ -152,11 +157,10 @@ class DirectLink:
     async def fetch(self, *, lane: Any, start: int, limit: int, note: str | None) -> bytes:
         world, peer = self.world, self.peer
         server = Server(node=peer.id, directory=world.fed.directory, log_signer=world.fed.signer(peer.id, "log"))
-        with peer.database.read() as connection:
-            data = server.page(
-                connection, recipient=self.me.id, lane=lane, start=start, limit=min(limit, world.page_limit), note=note,
-                now=world.clock(peer.id)(),
-            )  # fmt: skip
+        data = epochs.serve(
+            peer.database, server, recipient=self.me.id, lane=lane, start=start, limit=min(limit, world.page_limit),
+            note=note, now=world.clock(peer.id)(),
+        )  # fmt: skip
         world.left(peer.id, self.me.id, "page", data)
         return data
 
@@ -165,6 +169,14 @@ class DirectLink:
         receipt = verify_receipt(token, directory=self.world.fed.directory, now=self.world.clock(self.peer.id)())
         with self.peer.database.write() as connection:
             accept_receipt(connection, receipt)
+
+    async def request(self, method: str, path: str, *, body: bytes = b"", content_type: str | None = None) -> bytes:
+        """Inventories, which have one road only: the peer's desk for them answers in this process."""
+        world, peer = self.world, self.peer
+        world.left(self.me.id, peer.id, "inventory", body)
+        desk = world.reconciler(peer.id)
+        told = desk.receive(self.me.id, body.decode()) if path == PATH else desk.take(self.me.id, body)
+        return json.dumps(told).encode()
 
 
 class EvilLink:
@@ -207,6 +219,17 @@ class SimLink:
             return self.answers.pop(world.rng.randrange(len(self.answers)))
         if fault == "truncate":
             return data[: world.rng.randrange(len(data))]
+        return data
+
+    async def request(self, method: str, path: str, *, body: bytes = b"", content_type: str | None = None) -> bytes:
+        fault = self.world.fault(self.me, self.peer)
+        if fault in {"drop request", "truncate"}:
+            raise LinkDown("lost on the way there")
+        data: bytes = await self.inner.request(method, path, body=body, content_type=content_type)
+        if fault == "duplicate":
+            data = await self.inner.request(method, path, body=body, content_type=content_type)
+        if fault in {"late", "drop answer"}:
+            raise LinkDown("lost on the way back")
         return data
 
     async def deliver_receipt(self, token: str) -> None:
@@ -284,8 +307,9 @@ class World:
         self.nodes: dict[str, SimNode] = {}
         for name in ids:
             database = make_sqlite(folder / f"{name}.db")
-            event.listen(database.engine, "connect", _hurry)
-            event.listen(database.writer, "connect", _hurry)
+            if database.is_sqlite:
+                event.listen(database.engine, "connect", _hurry)
+                event.listen(database.writer, "connect", _hurry)
             self.nodes[name] = SimNode(name, database, CrashingDatabase(database), CrashingDatabase(database))
         self.cut: set[frozenset[str]] = set()
         self.tokens: dict[str, tuple[str, int, str]] = {}
@@ -332,6 +356,8 @@ class World:
         for token in content.tokens_in(data):
             reference, ver, group = self.tokens[token]
             version = self.versions[reference, ver]
+            if recipient == version.node and group in version.ever.get(sender, set()):
+                continue  # given back to its originator, who lost it
             if version.node != sender or group not in version.granted.get(recipient, set()):
                 self.leaks.append(f"{sender} sent {recipient} in a {what} the {group} of {reference} v{ver}")
 
@@ -359,9 +385,28 @@ class World:
         )  # fmt: skip
         node.loops[peer] = PeerLoop(
             peer=peer, link=link, desk=RecordingDesk(self, node, desk), clock=lambda: float(self.now),
-            chance=self.rng.random, offload=_call,
+            chance=self.rng.random, offload=_call, follow=None if peer == EVIL else self.follow(me, peer, link),
         )  # fmt: skip
         return node.loops[peer]
+
+    def follow(self, me: str, peer: str, road: Any) -> Any:
+        """What a node does when a peer must begin a new epoch: shows it what it holds of the peer's records."""
+
+        async def follow() -> bool:
+            make = partial(
+                presenting.holding, self.nodes[me].database, fed="test", node=me, peer=peer,
+                signer=self.fed.signer(me, "log"), now=self.clock(me)(),
+            )  # fmt: skip
+            return (await presenting.show(road, make, _call)).settled
+
+        return follow
+
+    def reconciler(self, node: str) -> Reconciler:
+        """The desk at which others show a node what they hold of its records."""
+        return Reconciler(
+            node=node, database=self.nodes[node].database, directory=lambda: self.fed.directory,
+            log_signer=self.fed.signer(node, "log"), clock=self.clock(node), publisher=lambda: self.publisher(node),
+        )  # fmt: skip
 
     def poll(self, me: str, peer: str, lane: str) -> str | None:
         """Drain one lane; returns the problem that ended it, if one did."""
@@ -552,6 +597,7 @@ class World:
             clock=self.clock(node.id),
         )  # fmt: skip
         app.include_router(peer_face.router(face))
+        app.include_router(peer_inventories.router(face, self.reconciler(node.id)))
         return app
 
 
