@@ -21,7 +21,7 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.services import collector, disclosing, founding, offering, reconciling, relaying, sweeping
+from node.services import collector, disclosing, founding, offering, reconciling, relaying, revoking, sweeping
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
@@ -171,6 +171,7 @@ class Home:
             Chore(name="retention", seconds=sweeping.SECONDS, run=self.sweep),
             Chore(name="relay", seconds=relaying.SECONDS, run=self.relay),
             Chore(name="settle", seconds=reconciling.SETTLE_SECONDS, run=self.settle),
+            Chore(name="directory changes", seconds=LOG_SECONDS, run=self.settle_directory),
         )
 
     def relay(self) -> Collection[str]:
@@ -181,6 +182,14 @@ class Home:
     def sweep(self) -> None:
         """Erase what may not be kept any longer."""
         sweeping.sweep(self.database, now=self.clock())
+
+    def settle_directory(self) -> None:
+        """Do what a new version of the directory asks for: revoked keys, members that are back."""
+        if self.membership.joined():
+            revoking.settle(
+                self.database, self.membership.current(), node=self.settings.id, signer=self.signer("log"),
+                now=self.clock(),
+            )  # fmt: skip
 
 
 def open_home(home: Path, *, clock: Callable[[], int] = wall_clock, migrate: bool = False) -> Home:

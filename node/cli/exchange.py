@@ -47,6 +47,7 @@ def sync(context: typer.Context) -> None:
     with at.opened() as home:
         home.membership.current()
         telemetry.configure("error")
+        home.settle_directory()
         with at.out.progress("sync"):
             results = asyncio.run(_round(home))
         while indexing.follow(home.database, now=home.clock()):
@@ -259,16 +260,11 @@ def quarantine_retry(
 
 def _confirm(home: Any, connection: Any, feed: int, directory: Directory) -> None:
     """A new receipt of the same size: it travels with the next round."""
-    from federation.feed import FeedId
-    from node.services.intake import make_receipt
-    from node.storage import feeds
+    from node.services.revoking import renew_receipt
 
-    row = feeds.in_feed_by_id(connection, feed)
-    receipt = make_receipt(
-        connection, FeedId(row.sender, home.settings.id, row.lane, row.epoch), feeds.unpack(row.size, row.hashes),
-        feed=feed, directory=directory, signer=home.signer("log"), now=home.clock(),
-    )  # fmt: skip
-    feeds.keep_receipt(connection, feed, receipt.token, now=home.clock())
+    renew_receipt(
+        connection, feed, node=home.settings.id, directory=directory, signer=home.signer("log"), now=home.clock()
+    )
 
 
 def _quarantined(home: Any, number: int) -> Row[Any]:

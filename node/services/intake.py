@@ -298,8 +298,11 @@ def _text(handling: Handling) -> str:
 def _replace(connection: Connection, effect: inbox.Store, *, now: int) -> None:
     """A version of a record of which something is held: the same one anew, a newer or an older one."""
     there: Row[Any] | None = None
+    since = now
     for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
         if row.ver == effect.record.ver:
+            if row.jwt and row.jh == effect.record.jh:
+                since = row.accepted_at  # the same bytes: a key that was revoked later counts by when they first came
             erasing.unindex(connection, row)
             there = row
         elif effect.newest and row.state == "received":
@@ -311,7 +314,7 @@ def _replace(connection: Connection, effect: inbox.Store, *, now: int) -> None:
     else:
         # The version keeps its row: a hub's feeds point to it.
         row_id = there.id
-        records.put_in_place(connection, row_id, version)
+        records.put_in_place(connection, row_id, version, accepted_at=since)
         indexing.again(connection, row_id)
     if not effect.newest:
         records.drop_facets(connection, row_id, version.kind, version.iss, version.facets)

@@ -210,6 +210,34 @@ class Publisher:
         report.entries, report.recipients = offer.out.entries, offer.out.recipients
         return report
 
+    def sign_again(self, connection: Connection, rows: Sequence[Row[Any]], *, by: str, now: int) -> ReleaseReport:
+        """Sign versions in use again, as the next version with the same words, and offer them as corrections are.
+
+        For records whose key is revoked: whoever put the old version into quarantine replaces it with the new one.
+        Drafts of these records count on from the new version.
+        """
+        report = ReleaseReport()
+        second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
+        self._supersede(connection, rows)
+        offer = _Offer(self, connection, by=by, now=now, second=False)
+        for row in rows:
+            schema, handling = get_schema(row.sch), json.loads(row.handling)
+            groups = dict(bodies.reopen_row(row).groups)
+            issued = issue_record(
+                fed=self.fed, iss=self.node, rid=row.rid, ver=row.ver + 1, prev=row.jh, kind=row.kind, sch=row.sch,
+                handling=handling, groups=groups, signer=self.signer, now=now, token=self.token,
+            )  # fmt: skip
+            attributes, facets, title = schema.read(groups, handling=handling)
+            signed = _Signed(0, (0, "", 0), issued, attributes, facets, title)
+            (row_id,) = records.keep(connection, [signed.version(row.handling)], now=now)
+            floor = Handling.from_json(handling)
+            offer.add(issued, attributes, row_id, second=row.rid in second, floor=floor)
+            report.rids.append(row.rid)
+        offer.out.write()
+        drafts.count_on(connection, [row.rid for row in rows])
+        report.released, report.entries, report.recipients = len(rows), offer.out.entries, offer.out.recipients
+        return report
+
 
 @dataclass(frozen=True, slots=True)
 class _Signed:

@@ -129,7 +129,7 @@ def _hold(
             connection, row.id, jwt=record.jwt, sch=record.sch, kind=record.kind, width=record.width, iat=record.iat,
             prev=record.prev, disclosures=bodies.in_bit_order(kept, index), mask=held, title=title, gc=gc,
             handling=json.dumps(handling.to_json()), pending=held != mask, day=facets.day,
-            state=state,
+            state=state, accepted_at=row.accepted_at if row.jwt and row.jh == record.jh else now,
         )  # fmt: skip
         if state in records.LIVE:
             records.add_facets(connection, row.id, record.kind, record.iss, facets)

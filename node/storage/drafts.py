@@ -122,6 +122,12 @@ def mark_released(connection: Connection, ids: Collection[int], *, by: str, seco
         )
 
 
+def count_on(connection: Connection, rids: Sequence[str]) -> None:
+    """The records of these drafts have got a version that no draft made."""
+    if rids:
+        connection.execute(update(draft).where(draft.c.rid.in_(list(rids))).values(ver=draft.c.ver + 1))
+
+
 def listing(connection: Connection, *, state: str | None = None, limit: int = 100) -> list[Row[Any]]:
     """Drafts, newest change first."""
     statement = select(draft).order_by(draft.c.updated_at.desc(), draft.c.id.desc()).limit(limit)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from federation.errors import ProblemType
 from federation.keeping import stated
@@ -36,6 +36,20 @@ def put(connection: Connection, feed: int, sender: str, effect: Quarantine, *, n
             iss=leaf.iss or None if leaf else None, rid=leaf.rid or None if leaf else None,
             gc=leaf.gc if leaf else 0, state="held", at=now,
             keep_until=stated(effect.entry.e, effect.entry.s, effect.entry.rg),
+        )
+    )  # fmt: skip
+
+
+def put_aside(
+    connection: Connection, feed: int, n: int, *, sender: str, leaf: str, body: str, iss: str, rid: str, gc: int,
+    problem: ProblemType, detail: str, now: int,
+) -> None:  # fmt: skip
+    """Take what was in use back into quarantine, in the place of its entry."""
+    connection.execute(delete(quarantine).where(quarantine.c.feed == feed, quarantine.c.n == n))
+    connection.execute(
+        quarantine.insert().values(
+            feed=feed, n=n, sender=sender, problem=str(problem), detail=detail, leaf=leaf, body=body, iss=iss, rid=rid,
+            gc=gc, state="held", at=now, keep_until=stated(leaf, body, None),
         )
     )  # fmt: skip
 
@@ -70,11 +84,12 @@ def explain(connection: Connection, iss: str, rid: str, *, gc: int, sender: str 
         .values(state="explained")
     )  # fmt: skip
     # A dispute between versions is settled by a later grant: the proof is kept elsewhere, the body is needed no more.
+    # What a revoked key had signed was signed again: the new version has taken its place, and its body goes.
     connection.execute(
         update(quarantine)
         .where(
             quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.gc < gc,
-            quarantine.c.problem.in_(DISPUTES), quarantine.c.state == "held",
+            quarantine.c.problem.in_((*DISPUTES, str(ProblemType.REVOKED_KEY))), quarantine.c.state == "held",
         )
         .values(state="explained", body=None)
     )  # fmt: skip

@@ -297,9 +297,12 @@ def reserve(
 def revive(
     connection: Connection, row_id: int, *, jwt: str, sch: str, kind: str, width: int, iat: int, prev: str | None,
     disclosures: Sequence[str], mask: int, title: str, gc: int, handling: str, pending: bool, day: str | None,
-    state: str = "received",
+    accepted_at: int, state: str = "received",
 ) -> None:  # fmt: skip
-    """Put content into a row that has another share of it, or none: the version keeps its row."""
+    """Put content into a row that has another share of it, or none: the version keeps its row.
+
+    `accepted_at` is when these signed bytes first came: a key that is revoked later counts by it.
+    """
     keep_until, review_by = times(handling)
     connection.execute(
         update(record)
@@ -307,17 +310,18 @@ def revive(
         .values(
             jwt=jwt, sch=sch, kind=kind, width=width, iat=iat, prev=prev, disclosures="~".join(disclosures),
             mask=f"{mask:x}", title=title, gc=gc, handling=handling, pending=pending, day=day, state=state,
-            keep_until=keep_until, review_by=review_by,
+            keep_until=keep_until, review_by=review_by, accepted_at=accepted_at,
         )
     )  # fmt: skip
 
 
-def put_in_place(connection: Connection, row_id: int, version: NewVersion) -> None:
+def put_in_place(connection: Connection, row_id: int, version: NewVersion, *, accepted_at: int) -> None:
     """Hold a version anew in the row that it has."""
     revive(
         connection, row_id, jwt=version.jwt, sch=version.sch, kind=version.kind, width=version.width, iat=version.iat,
         prev=version.prev, disclosures=version.disclosures, mask=version.mask, title=version.title, gc=version.gc,
         handling=version.handling, pending=version.pending, day=version.facets.day, state=version.state,
+        accepted_at=accepted_at,
     )  # fmt: skip
     add_facets(connection, row_id, version.kind, version.iss, version.facets)
 
