@@ -1,9 +1,9 @@
 """Transferable proof that a member signed what no honest node signs: verified with nothing but the directory.
 
 `form` is the envelope in which a proof travels and its content hash; `forks` proves two histories of a feed, two
-envelopes of one version and a version chain that forks; `entry` proves that a node's own signed feed holds an entry,
-for proofs about what that node passed on. A prover belongs to one type and stands in `PROVERS`: a part that has a
-proof of its own adds a module beside these, and its line there.
+envelopes of one version and a version chain that forks; `logs` proves two histories of a disclosure log; `entry` proves
+that a node's own signed feed holds an entry, for proofs about what that node passed on. A prover belongs to one type
+and stands in `PROVERS`: a part that has a proof of its own adds a module beside these, and its line there.
 
 Trust: the bytes are hostile, and nothing in them is believed that is not signed by a key of the accused.
 """
@@ -26,6 +26,7 @@ from federation.evidence.forks import (
     version_fork,
 )
 from federation.evidence.form import MAX_EVIDENCE_BYTES, Evidence, EvidenceRefused, Proven, parse_evidence
+from federation.evidence.logs import LOG_FORK, log_fork, prove_log_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEED_FORK",
+    "LOG_FORK",
     "MAX_EVIDENCE_BYTES",
     "PROVERS",
     "RECORD_EQUIVOCATION",
@@ -44,6 +46,7 @@ __all__ = [
     "EvidenceRefused",
     "Proven",
     "feed_fork",
+    "log_fork",
     "parse_evidence",
     "prove",
     "record_equivocation",
@@ -54,6 +57,7 @@ __all__ = [
 PROVERS: Final[Mapping[str, Prover]] = MappingProxyType(
     {
         FEED_FORK: prove_feed_fork,
+        LOG_FORK: prove_log_fork,
         RECORD_EQUIVOCATION: prove_record_equivocation,
         VERSION_FORK: prove_version_fork,
     }

@@ -18,6 +18,8 @@ import structlog
 
 from federation import auditlog
 from federation.errors import FeedFork, FromBeyondHead, Malformed
+from federation.evidence import log_fork
+from node.services import evidence
 from node.storage import logged, peerlogs
 
 if TYPE_CHECKING:
@@ -74,6 +76,18 @@ def keep(connection: Connection, peer: str, found: Checkpoint, *, came_by: str, 
     return False
 
 
+def accuse(connection: Connection, directory: Directory, *, now: int) -> int:
+    """Keep proof of every fork among the kept checkpoints; returns how many there are. Can be repeated."""
+    found: dict[tuple[str, int], list[str]] = {}
+    for row in peerlogs.listing(connection):
+        if row.state == "broken":
+            found.setdefault((row.peer, row.size), []).append(row.note)
+    forks = [(peer, notes[0], other) for (peer, _), notes in found.items() for other in notes[1:]]
+    for peer, one, other in forks:
+        evidence.keep(connection, log_fork(peer, one, other), directory=directory, now=now)
+    return len(forks)
+
+
 async def question(
     database: Database, directory: Directory, peer: str, *, ask: Callable[[int], Awaitable[bytes]], now: int
 ) -> dict[str, Any]:
@@ -104,10 +118,14 @@ async def question(
                 keep(connection, peer, newest, came_by="question", now=now)
             if row is not None:
                 peerlogs.mark(connection, row.id, "broken" if broken else "proven", broken)
+            if broken and row is not None and newest is not None:
+                # Of two sizes this is only what this node has seen; at one size it is proof for anybody.
+                evidence.keep(connection, log_fork(peer, row.note, newest.note), directory=directory, now=now)
         if broken:
             log.error("disclosure log not continued", peer=peer)
             break
         proven += row is not None
     with database.write() as connection:
+        accuse(connection, directory, now=now)
         peerlogs.thin(connection, peer)
     return {"peer": peer, "size": None if newest is None else newest.size, "proven": proven, "broken": broken}

@@ -219,7 +219,7 @@ class Publisher:
         report = ReleaseReport()
         second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
         self._supersede(connection, rows)
-        offer = _Offer(self, connection, by=by, now=now, second=False)
+        offer = Offer(self, connection, by=by, now=now, second=False)
         for row in rows:
             schema, handling = get_schema(row.sch), json.loads(row.handling)
             groups = dict(bodies.reopen_row(row).groups)
@@ -233,7 +233,7 @@ class Publisher:
             floor = Handling.from_json(handling)
             offer.add(issued, attributes, row_id, second=row.rid in second, floor=floor)
             report.rids.append(row.rid)
-        offer.out.write()
+        offer.write(now=now)
         drafts.count_on(connection, [row.rid for row in rows])
         report.released, report.entries, report.recipients = len(rows), offer.out.entries, offer.out.recipients
         return report

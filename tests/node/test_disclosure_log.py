@@ -11,11 +11,12 @@ from crypto import merkle
 from crypto.errors import CryptoError
 from federation import auditlog
 from federation.errors import FederationError, Malformed
+from federation.evidence import log_fork, verify_evidence
 from federation.feed import FeedId
 from federation.receipts import sign_receipt, verify_receipt
 from node.services import auditing, disclosing
 from node.services.serving import accept_receipt
-from node.storage import audit, feeds, logged, peerlogs
+from node.storage import audit, evidence, feeds, logged, peerlogs
 from node.storage.database import alembic_config, allocate, insert_rows
 from node.storage.tables import disclosure
 from node.storage.tables.checkpoints import log_block, log_head, log_leaf, log_pending
@@ -317,10 +318,20 @@ def test_two_roots_at_one_size_are_kept_as_proof_and_never_forgotten(database):
     with database.write() as connection:
         assert disclosing.keep(connection, "KE", one, came_by="receipt", now=NOW)
         assert not disclosing.keep(connection, "KE", two, came_by="receipt", now=NOW + 1)
+        assert disclosing.accuse(connection, FED.directory, now=NOW) == 1
         peerlogs.thin(connection, "KE")
         kept = peerlogs.listing(connection)
+        (proof,) = evidence.listing(connection)
     assert {row.state for row in kept} == {"broken"}
     assert {row.note for row in kept} == {one.note, two.note}
+    found = verify_evidence(log_fork("KE", one.note, two.note).data(), directory=FED.directory)
+    assert (found.type, found.accused, found.facts["size"]) == ("log-fork", "KE", 1)
+    assert (proof.type, proof.accused, proof.proven) == ("log-fork", "KE", True)
+    for same in ((one.note, one.note), (one.note, EvilPeer(FED, "KE").feed("TZ").note())):
+        with pytest.raises(FederationError):
+            verify_evidence(log_fork("KE", *same).data(), directory=FED.directory)
+    with pytest.raises(FederationError):
+        verify_evidence(log_fork("TZ", one.note, two.note).data(), directory=FED.directory)
 
 
 def test_old_checkpoints_go_but_the_newest_and_the_first_of_each_day(database, monkeypatch):
@@ -369,6 +380,7 @@ def test_a_peer_whose_log_is_not_the_one_that_it_signed_is_found_out_by_a_questi
         look(theirs, 2)
     assert ask(mine, theirs)["broken"]
     with mine.read() as connection:
+        assert {row.type for row in evidence.listing(connection)} <= {"log-fork"}
         assert "broken" in {row.state for row in peerlogs.listing(connection)}
 
 

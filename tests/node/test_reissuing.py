@@ -39,7 +39,13 @@ def pull(victim, database, fed):
         server = Server(node="KE", directory=fed.directory, log_signer=FED.signer("KE", "log"))
         with database.read() as connection:
             page = server.page(
-                connection, recipient="TZ", lane=lane, start=victim.desk.position(lane).size, limit=100, note=None
+                connection,
+                recipient="TZ",
+                lane=lane,
+                start=victim.desk.position(lane).size,
+                limit=100,
+                note=None,
+                now=LATER,
             )
         victim.take(page, lane)
 
