@@ -21,7 +21,17 @@ from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
-from node.services import collector, disclosing, founding, offering, reconciling, relaying, revoking, sweeping
+from node.services import (
+    annotating,
+    collector,
+    disclosing,
+    founding,
+    offering,
+    reconciling,
+    relaying,
+    revoking,
+    sweeping,
+)
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
@@ -172,7 +182,12 @@ class Home:
             Chore(name="relay", seconds=relaying.SECONDS, run=self.relay),
             Chore(name="settle", seconds=reconciling.SETTLE_SECONDS, run=self.settle),
             Chore(name="directory changes", seconds=LOG_SECONDS, run=self.settle_directory),
+            Chore(name="fallen annotations", seconds=annotating.SECONDS, run=self.end_fallen),
         )
+
+    def end_fallen(self) -> Collection[str]:
+        """Take back what this node said about records that were recalled since; whose feeds have grown."""
+        return annotating.end_fallen(self.database, self.publisher, now=self.clock())
 
     def relay(self) -> Collection[str]:
         """As a regional office: pass on what originators let it pass on; whose feeds have grown."""

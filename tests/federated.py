@@ -14,11 +14,13 @@ from sqlalchemy import select
 from crypto import merkle
 from federation.pages import verify_page
 from federation.policy import compile_policy, load_policy
+from federation.receipts import verify_receipt
+from node.services import annotating, erasing
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
 from node.services.relaying import Hub, relay_round
-from node.services.serving import Server
-from node.storage import drafts, quarantine, records
+from node.services.serving import Server, accept_receipt
+from node.storage import drafts, feeds, quarantine, records, remarks
 from node.storage.tables import draft, record
 from tests.factories import NOW, Fed
 from tests.simulator.naive import shown_groups
@@ -101,6 +103,15 @@ class Nodes:
             if page.entries:
                 desk.apply(desk.verify(page))
 
+    def receipts(self, node: str, peer: str) -> None:
+        """`node` gets the receipts that `peer` has for its feeds."""
+        with self.databases[peer].read() as connection:
+            tokens = [row.receipt for row in feeds.in_feeds(connection) if row.sender == node and row.receipt]
+        for token in tokens:
+            receipt = verify_receipt(token, directory=self.fed.directory, now=self.now)
+            with self.databases[node].write() as connection:
+                accept_receipt(connection, receipt)
+
     def relay(self, hub: str = "RILO-ESA") -> set[str]:
         """The hub looks at what is due."""
         self.now += 1
@@ -124,3 +135,20 @@ class Nodes:
         """A page, opened as `node` would."""
         begin = start or merkle.CompactRange()
         return verify_page(data, directory=self.fed.directory, recipient=node, start=begin, now=self.now)
+
+    def annotate(self, node: str, *about: str, type: str, **more: Any) -> Any:  # noqa: A002 - the word of the schema
+        """Say something about records, and have it on its way."""
+        self.now += 1
+        remark = annotating.Remark(about=about, type=type, **more)
+        return annotating.annotate(self.databases[node], self.publisher(node), remark, by="officer", now=self.now)
+
+    def about(self, node: str, iss: str, rid: str) -> list[tuple[str, str]]:
+        """What a node holds of what was said about a record: (by, type)."""
+        with self.databases[node].read() as connection:
+            return [(row.iss, row.type) for row in remarks.about(connection, iss, rid)]
+
+    def tomb(self, node: str, iss: str, rid: str, *, ver: int = 2) -> None:
+        """A recall arrives at a node, by whichever road."""
+        with self.databases[node].write() as connection:
+            erasing.erase_record(connection, iss, rid)
+            records.bury(connection, iss=iss, rid=rid, ver=ver, jwt="", now=self.now)

@@ -115,6 +115,9 @@ RESULTS: Final[Table] = {
     "released": "Released",
     "verified": "Verified|confirmed",
     "not_verified": "Not verified|cannot be confirmed",
+    "allowed": "Allowed|yes|agreed",
+    "allowed_with_conditions": "Allowed under conditions|conditions",
+    "refused": "Refused|no|not allowed",
 }
 
 TOMB_REASONS: Final[Table] = {

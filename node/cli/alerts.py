@@ -61,11 +61,11 @@ def new(
     if from_ is None and not title:
         raise Refusal("give --from REFERENCE of a seizure, or at least --title and --type", status=2)
     wishes = alerting.Wishes(
-        title=_texts(title), type=type_, priority=priority, respond_by=respond_by, until=until, actions=action or (),
-        texts=_texts(text), no_names=no_names, category=category or (), hs=hs or (), brand=brand or (),
+        title=texts_of(title), type=type_, priority=priority, respond_by=respond_by, until=until, actions=action or (),
+        texts=texts_of(text), no_names=no_names, category=category or (), hs=hs or (), brand=brand or (),
         right=right or (), gtin=gtin or (), health_safety=health_safety, origin=origin or (),
         departure=departure or (), transit=transit or (), destination=destination or (),
-        conveyance=conveyance or (), method=_texts(method), indicators=indicator or (),
+        conveyance=conveyance or (), method=texts_of(method), indicators=indicator or (),
     )  # fmt: skip
     with at.opened() as home:
         drawn = alerting.draw(
@@ -95,7 +95,7 @@ def publish(
         release_drafts(at, home, references=[reference], kind="alert", by=by, second=second)
 
 
-def _texts(given: list[str] | None) -> list[tuple[str, str]]:
+def texts_of(given: list[str] | None) -> list[tuple[str, str]]:
     """LANG=TEXT pairs; what has no short word before an equals sign is English."""
     pairs = []
     for item in given or []:

@@ -29,6 +29,7 @@ from node.cli import (
     policy,
     reading,
     releasing,
+    remarking,
     verifying,
 )
 from node.cli.arguments import globals_first
@@ -76,6 +77,7 @@ for _family in (
     importing,
     releasing,
     alerts,
+    remarking,
     exchange,
     evidence,
     reading,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from federation.records import get_schema
 from node.services import bodies
-from node.storage import holds, quarantine, records
+from node.storage import holds, quarantine, records, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +62,11 @@ def erase_record(connection: Connection, iss: str, rid: str, *, state: str = rec
             erase_version(connection, row, state=state)
     spare_quarantined(connection, quarantine.bodies(connection, iss, rid))
     quarantine.erase(connection, iss, rid)
+    # What was said about a record falls with it: a remark tells that there was such a record, and what of it.
+    for key in remarks.keys_about(connection, iss, rid):
+        for row in records.by_key(connection, *key):
+            if row.jwt:
+                erase_version(connection, row, state=state)
 
 
 def erase_quarantined(connection: Connection, rows: Sequence[Row[Any]]) -> None:

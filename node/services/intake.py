@@ -25,9 +25,9 @@ from federation.pages import PageEntry, VerifiedPage, feed_of, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
-from node.services import bodies, disclosing, erasing, evidence, indexing, keeping, roads, sweeping
+from node.services import addressing, bodies, disclosing, erasing, evidence, indexing, keeping, roads, sweeping
 from node.services.verifiers import Verifiers
-from node.storage import bounds, duties, feeds, followers, fulltext, quarantine, records
+from node.storage import bounds, duties, feeds, followers, fulltext, quarantine, records, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -228,12 +228,16 @@ def _change(
     match effect:
         case inbox.Store():
             _replace(connection, effect, now=now)
+            if effect.record.kind == addressing.KIND:
+                _annotation(connection, leaf.iss, leaf.rid)
             duties.received(connection, leaf, effect.entry.rg, now=now)
         case inbox.Extend():
             _extend(connection, effect)
             duties.received(connection, leaf, effect.entry.rg, now=now)
         case inbox.Along():
             roads.apply(connection, effect, now=now)
+            if effect.record is not None and effect.record.kind == addressing.KIND:
+                _annotation(connection, leaf.iss, leaf.rid)
             if effect.sender == leaf.iss:
                 duties.received(connection, leaf, effect.entry.rg, now=now)
         case inbox.Reduce():
@@ -269,7 +273,21 @@ def _flush(connection: Connection, fresh: list[inbox.Store], *, now: int) -> Non
     """First versions of new records, the common case, go in together; what comes after them sees them."""
     if fresh:
         records.keep(connection, [_version(effect) for effect in fresh], now=now)
+        for effect in fresh:
+            if effect.record.kind == addressing.KIND:
+                _annotation(connection, effect.record.iss, effect.record.rid)
         fresh.clear()
+
+
+def _annotation(connection: Connection, iss: str, rid: str) -> None:
+    """Find an annotation by what it is about; one on a record that was recalled falls with it, whenever it comes."""
+    row = next((row for row in records.by_key(connection, iss, rid) if row.state == "received" and row.jwt), None)
+    if row is None:
+        return
+    groups = bodies.reopen_row(row).groups
+    remarks.keep(connection, iss, rid, groups, at=row.iat)
+    if remarks.fallen(connection, [(item["iss"], item["rid"]) for item in addressing.named(groups)]):
+        erasing.erase_version(connection, row)
 
 
 def _version(effect: inbox.Store) -> records.NewVersion:

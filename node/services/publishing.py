@@ -26,9 +26,9 @@ from federation.policy import CompiledPolicy, Decision, decide_all, relayed
 from federation.policy.relaying import HUB_ROLE
 from federation.records import get_schema
 from federation.relay import text_hash
-from node.services import bodies, collector, relaying
+from node.services import addressing, bodies, collector, relaying
 from node.services.outgoing import Given, Outgoing, Terms
-from node.storage import drafts, duties, feeds, records
+from node.storage import drafts, duties, feeds, records, remarks
 from node.storage.tables import draft, record
 
 if TYPE_CHECKING:
@@ -310,14 +310,17 @@ class Offer:
         `second`: another officer has released this one. `floor`: the record's own, if it is not today's.
         """
         policy = self._publisher.policy
+        earlier = self._earlier(issued)
+        recipients = self._recipients
+        if issued.kind == addressing.KIND:
+            recipients = self._address(issued, row_id, earlier, floor or self._floor)
         if policy is None:
             return
         decisions = decide_all(
-            record=attributes, recipients=self._recipients, policy=policy, now=self._now,
+            record=attributes, recipients=recipients, policy=policy, now=self._now,
             floor=floor or self._floor,
             issued=issued.iat, second_release=self._second or second,
         )  # fmt: skip
-        earlier = self._earlier(issued)
         everybody = {decision.recipient: decision for decision in decisions} if policy.relays else {}
         if issued.ver > 1 or self._only_new or self._only is not None:
             feeds.forget_withheld(self._connection, issued.iss, issued.rid, recipient=self._only)
@@ -325,11 +328,11 @@ class Offer:
             if self._only is not None and decision.recipient != self._only:
                 continue
             previous = earlier.get(decision.recipient)
+            if self._only_new and previous is not None:
+                continue
             if previous is not None and HUB_ROLE in decision.who.roles:
                 # Leave that was given for an older version ends with it, unless it is given anew below.
                 self._leaves.append((issued.iss, issued.rid, decision.recipient, issued.ver, ""))
-            if self._only_new and previous is not None:
-                continue
             terms = self._terms(issued, decision)
             if decision.groups:
                 relay = self._leave(issued, decision, everybody) if everybody else None
@@ -344,6 +347,22 @@ class Offer:
                 )
             else:
                 self.out.withhold(issued, recipient=decision.recipient, decided=terms.decided)
+
+    def _address(self, issued: Version, row_id: int, earlier: Mapping[str, Given], floor: Handling) -> list[Recipient]:
+        """Give an annotation to whom it is owed to, and return whom the policy decides for: who holds what it names."""
+        groups = bodies.reopen(issued.jwt, issued.disclosures.values()).groups
+        remarks.keep(self._connection, issued.iss, issued.rid, groups, at=issued.iat)
+        to = addressing.addressed(self._connection, groups, node=self._publisher.node)
+        terms = addressing.owed_terms(self.out, issued, floor)
+        for recipient in self._recipients:
+            previous = earlier.get(recipient.id)
+            if self._only not in {None, recipient.id} or (self._only_new and previous is not None):
+                continue
+            if recipient.id in to.owed:
+                self.out.append(
+                    "put", issued, recipient=recipient.id, terms=terms, row_id=row_id, previous=previous
+                )  # fmt: skip
+        return [one for one in self._recipients if one.id in to.holders and one.id not in to.owed]
 
     def _leave(self, issued: Version, hub: Decision, everybody: Mapping[str, Decision]) -> str | None:
         """The relay grants that go with an entry to a hub, and that count from now on."""
