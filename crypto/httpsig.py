@@ -2,8 +2,9 @@
 
 One signature, label `cnp`, Ed25519. A request covers `@method @authority @path @query`; a response `@status`
 and, of the request that it answers, the same four and its signature (RFC 9421, section 2.4), so that it
-answers nothing else. Whatever has a body covers `content-digest` (sha-256) and `content-type`. The parameters
-are `created expires nonce keyid tag`, a response has no nonce, and there is no `alg`: the key decides.
+answers nothing else. Whatever has a body covers `content-digest` (sha-256) and `content-type`; `range` and
+`content-range` are covered where they are set. The parameters are `created expires nonce keyid tag`, a response has
+no nonce, and there is no `alg`: the key decides.
 
 What is checked, in this order:
 
@@ -69,6 +70,9 @@ RESPONSE_COMPONENTS: Final = (
 )
 BODY_COMPONENTS: Final = ("content-digest", "content-type")
 """Covered as well wherever there is a body."""
+PART_COMPONENTS: Final = ("range", "content-range")
+"""Covered as well wherever they are set: which part of something was asked for, and which part this is (RFC 9110,
+section 14). Nobody on the way exchanges one piece of a picture for another."""
 
 MAX_SKEW_SECONDS: Final = 300
 """Clocks of nodes without reliable time service drift; five minutes is what Kerberos has lived with."""
@@ -143,7 +147,7 @@ def sign_request(
     """
     added = _digest(headers, body)
     message = View(method=method, url=url, headers=Fields([*headers.items(), *added.items()]))
-    covered = (*REQUEST_COMPONENTS, *BODY_COMPONENTS) if body else REQUEST_COMPONENTS
+    covered = (*REQUEST_COMPONENTS, *(BODY_COMPONENTS if body else ()), *_parts(headers))
     return added | _sign(message, covered, signer=signer, now=now, nonce=nonce or b64.encode(token(16)))
 
 
@@ -166,7 +170,7 @@ def sign_response(
         headers=Fields([*headers.items(), *added.items()]),
         request=_view_of(request),
     )
-    covered = (*RESPONSE_COMPONENTS, *BODY_COMPONENTS) if body else RESPONSE_COMPONENTS
+    covered = (*RESPONSE_COMPONENTS, *(BODY_COMPONENTS if body else ()), *_parts(headers))
     return added | _sign(message, covered, signer=signer, now=now, nonce=None)
 
 
@@ -189,7 +193,7 @@ def verify_request(
     """
     target = Request(method=method, url=public_url(authority, url), headers=headers)
     message, given = _open(target, parameters=_REQUEST_PARAMETERS)
-    needed = (*require, *BODY_COMPONENTS) if body else tuple(require)
+    needed = (*require, *(BODY_COMPONENTS if body else ()), *_parts(headers))
     _verify(message, given, body=body, key_for=key_for, now=now, require=needed, hashes=("sha-256",))
     nonce = given.parameters["nonce"]
     if not 0 < len(nonce) <= MAX_NONCE_CHARACTERS:
@@ -215,7 +219,7 @@ def verify_response(
     """
     response = Response(status=status, headers=headers, request=request)
     message, given = _open(response, parameters=_RESPONSE_PARAMETERS)
-    needed = (*require, *BODY_COMPONENTS) if body else tuple(require)
+    needed = (*require, *(BODY_COMPONENTS if body else ()), *_parts(headers))
     _verify(message, given, body=body, key_for=key_for, now=now, require=needed, hashes=("sha-256",))
     return VerifiedMessage(kid=given.kid, created=given.parameters["created"], nonce=None)
 
@@ -278,6 +282,12 @@ class _Given:
     kid: str
     covered: frozenset[Component]
     parameters: dict[str, Any]
+
+
+def _parts(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of `PART_COMPONENTS` that a message has."""
+    names = {name.lower() for name in headers}
+    return tuple(name for name in PART_COMPONENTS if name in names)
 
 
 def _view_of(request: Request) -> View:

@@ -9,6 +9,7 @@ Trust: until the signature over it holds, an answer is a stranger's. Limits on s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +50,10 @@ OK: Final = 200
 MULTIPLE_CHOICES: Final = 300
 
 
+PARTIAL_CONTENT: Final = 206
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
+
+
 def make_client() -> httpx.AsyncClient:
     """The one HTTP client of a node: no redirects, no proxies of the environment, identity coding, bounded times."""
     return httpx.AsyncClient(
@@ -58,6 +63,15 @@ def make_client() -> httpx.AsyncClient:
         limits=httpx.Limits(max_keepalive_connections=64, keepalive_expiry=60.0),
         headers={"accept-encoding": "identity", "user-agent": "tidewaiter"},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a blob: where it begins, how large the blob is, and the part's bytes."""
+
+    start: int
+    total: int
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,17 +105,42 @@ class PeerLink:
         """Tell the peer that there is something for it. Carries no content."""
         await self.request("POST", "/cnp/1/hints", body=b"{}", content_type=JSON)
 
+    async def piece(self, digest: str, start: int, end: int) -> Piece:
+        """The bytes from `start` to before `end` of a blob, or fewer of them (RFC 9110, section 14).
+
+        Raises `NotFound` for a blob that the peer does not have for this node, whatever the reason.
+        """
+        wanted = {"range": f"bytes={start}-{end - 1}"}
+        status, headers, data = await self._signed("GET", f"/cnp/1/blobs/{digest}", headers=wanted)
+        if status == OK and start == 0:  # the peer gives no parts: the whole of it
+            return Piece(0, len(data), data)
+        form = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+        if status != PARTIAL_CONTENT or form is None:
+            raise Malformed(f"{self.peer} does not answer with the part that was asked for")
+        first, last, total = (int(number) for number in form.groups())
+        if first != start or not first <= last < min(end, total) or len(data) != last - first + 1:
+            raise Malformed(f"{self.peer} answers with another part than was asked for")
+        return Piece(first, total, data)
+
     async def request(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: bytes = b"",
         content_type: str | None = None,
     ) -> bytes:  # fmt: skip
         """One signed exchange. Raises `LinkDown` if there is no answer, and what the peer refused with."""
+        given = {"content-type": content_type} if content_type else {}
+        return (await self._signed(method, path, query=query, body=body, headers=given))[2]
+
+    async def _signed(
+        self, method: str, path: str, *, headers: Mapping[str, str], query: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> tuple[int, Mapping[str, str], bytes]:  # fmt: skip
+        """Status, headers and body of an answer that the peer signed to this question."""
         directory = self.directory()
         member = directory.member(self.peer)
         if member is None or member.endpoint is None:
             raise NotMember(f"{self.peer} has no address in the directory")
         url = httpx.URL(member.endpoint.rstrip("/") + path, params=dict(query) if query else None)
-        headers = {"content-type": content_type} if content_type else {}
+        headers = dict(headers)
         headers |= httpsig.sign_request(
             method=method, url=str(url), headers=headers, body=body, signer=self.signer, now=self.clock()
         )
@@ -121,7 +160,7 @@ class PeerLink:
         )
         if status >= MULTIPLE_CHOICES:
             raise problem_from(answer)
-        return answer
+        return status, answer_headers, answer
 
     async def _exchange(
         self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes

@@ -18,11 +18,12 @@ from crypto.enc import Opener
 from crypto.errors import KeyFileRefused
 from crypto.signer import FileSigner, Signer
 from federation.policy import CompiledPolicy, compile_policy, load_policy
-from federation.transport import make_client
+from federation.transport import PeerLink, make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
 from node.services import (
     annotating,
+    attachments,
     collector,
     disclosing,
     founding,
@@ -40,6 +41,7 @@ from node.services.publishing import Publisher
 from node.services.reconciling import Reconciler
 from node.services.verifiers import Verifiers
 from node.settings import Settings, SettingsRefused, load
+from node.storage import attachments as stored_attachments
 from node.storage import policies
 from node.storage.blobs import Blobs, open_blobs
 from node.storage.database import Database
@@ -50,10 +52,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import FastAPI
+    from httpx import AsyncClient
 
 KEY_USES: Final = ("record", "log", "http")
 ENC_FILE: Final = founding.ENC_FILE
 KEY_FILE: Final = "keyfile"
+SPOOL: Final = "spool"
+"""In the home: parts of attachments that are on their way in."""
+FETCH_SECONDS: Final = 2.0
+SWEEP_SECONDS: Final = 2.0
+RECONCILE_SECONDS: Final = 86_400.0
 LOG_SECONDS: Final = 1.0
 """The longest that a disclosure row waits for the log while the node is served and idle."""
 
@@ -145,6 +153,41 @@ class Home:
             token=os.urandom,
         )  # fmt: skip
 
+    async def fetch_pictures(self) -> attachments.Fetched:
+        """Fetch what records name and what is not here, with connections of this call's own."""
+        async with make_client() as client:
+            return await self.fetcher(client).round()
+
+    def fetcher(self, client: AsyncClient) -> attachments.Fetcher:
+        """Who fetches attachments from peers."""
+
+        def link(peer: str) -> PeerLink:
+            return PeerLink(
+                peer=peer, node=self.settings.id, client=client, directory=self.membership.current,
+                signer=self.signer("http"), clock=self.clock,
+            )  # fmt: skip
+
+        return attachments.Fetcher(
+            node=self.settings.id, database=self.database, blobs=self.blobs(), workshop=self.workshop,
+            spool=self.settings.home / SPOOL, link=link, clock=self.clock,
+        )  # fmt: skip
+
+    def _fetch_if_due(self) -> None:
+        with self.database.read() as connection:
+            if not stored_attachments.due(connection, now=self.clock(), node=self.settings.id, limit=1):
+                return
+        asyncio.run(self.fetch_pictures())
+
+    def sweep_pictures(self) -> int:
+        """Erase attachments that nothing names any more; how many."""
+        return attachments.sweep(self.database, self.blobs(), self.settings.home / SPOOL)
+
+    def _sweep_pictures(self) -> None:
+        self.sweep_pictures()
+
+    def _reconcile_pictures(self) -> None:
+        attachments.reconcile(self.database, self.blobs(), now=self.clock())
+
     def close(self) -> None:
         """Close what was opened."""
         self.workshop.close()
@@ -183,6 +226,9 @@ class Home:
             Chore(name="settle", seconds=reconciling.SETTLE_SECONDS, run=self.settle),
             Chore(name="directory changes", seconds=LOG_SECONDS, run=self.settle_directory),
             Chore(name="fallen annotations", seconds=annotating.SECONDS, run=self.end_fallen),
+            Chore(name="fetch attachments", seconds=FETCH_SECONDS, run=self._fetch_if_due),
+            Chore(name="erase attachments", seconds=SWEEP_SECONDS, run=self._sweep_pictures),
+            Chore(name="compare attachments", seconds=RECONCILE_SECONDS, run=self._reconcile_pictures),
         )
 
     def end_fallen(self) -> Collection[str]:
@@ -236,6 +282,7 @@ def build(home: Home) -> FastAPI:
         health,
         middleware,
         peer,
+        peer_blobs,
         peer_inbox,
         peer_log,
         policies,
@@ -285,6 +332,7 @@ def build(home: Home) -> FastAPI:
     )
     for face_of_peers in (peer, peer_inbox, peer_log):
         app.include_router(face_of_peers.router(face))
+    app.include_router(peer_blobs.router(face, home.blobs()))
     office = deps.Office(
         settings=home.settings,
         database=home.database,

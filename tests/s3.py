@@ -70,6 +70,7 @@ def serve(folder: Path) -> Iterator[S3]:
         f"-s3.port={s3}", f"-s3.config={config}", f"-master.port={master}", f"-volume.port={volume}",
         f"-filer.port={filer}", "-master.volumeSizeLimitMB=64", "-volume.max=20", f"-metricsPort={metrics}",
         "-s3.port.grpc=" + str(s3 + 10_000),
+        "-s3.port.iceberg=0", "-s3.port.lance=0",  # they would listen at one port for the whole machine
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)

@@ -34,6 +34,16 @@ def _config(example: dict[str, Any]) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"example": example})
 
 
+class Attachments(BaseModel):
+    """How many of a record's pictures and other attachments are here, thumbnails not counted."""
+
+    total: int
+    here: int
+    missing: list[dict[str, Any]] | None = Field(
+        default=None, description="Digest, state (wanted or refused) and problem of those that are not here."
+    )
+
+
 class Hit(BaseModel):
     """One record of a list."""
 
@@ -60,6 +70,7 @@ class Hit(BaseModel):
     state: str = Field(description="released, shared (own) or received.")
     pending: bool = Field(description="Part of what was granted has not arrived yet.")
     tlp: str
+    attachments: Attachments | None = Field(default=None, description="How complete they are; absent without any.")
     accepted_at: int
 
 
@@ -116,6 +127,7 @@ class Record(BaseModel):
     prev: str | None = None
     pending: bool
     provenance: dict[str, Any]
+    attachments: Attachments | None = Field(default=None, description="How complete they are; absent without any.")
 
 
 class Reason(BaseModel):

@@ -9,8 +9,8 @@ Trust: nothing of a request is believed before its signature holds; its size is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -70,7 +70,17 @@ class PeerFace:
     """What of it is there when a request arrives: all of it, or nothing behind a proxy that takes it off."""
 
 
-Answer = tuple[bytes, str]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer that needs a status or headers of its own; the headers are none that the signature sets."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Answer = tuple[bytes, str] | Reply
 Handler = Callable[[str, Request, bytes], Awaitable[Answer]]
 
 
@@ -156,7 +166,12 @@ async def signed(face: PeerFace, request: Request, handler: Handler, *, max_body
     try:
         body = await _read(request, max_body)
         peer = await asyncio.to_thread(_authenticate, face, request, body)
-        answer, headers["content-type"] = await handler(peer, request, body)
+        given = await handler(peer, request, body)
+        if isinstance(given, Reply):
+            status, headers = given.status, {"content-type": given.content_type, **given.headers}
+            answer = given.body
+        else:
+            answer, headers["content-type"] = given
     except FederationError as error:
         status, problem = problem_of_federation(error)
         answer, headers["content-type"] = orjson.dumps(problem), CONTENT_TYPE

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from node.app import Home
-    from node.services.search import Criteria, Hits
+    from node.services.search import Criteria, Hit, Hits
 
 PURPOSE: Final = "customs-enforcement"
 LIMIT: Final = 50
@@ -162,8 +162,11 @@ def _find(at: Session, home: Home, criteria: Criteria, by: str | None, purpose: 
         at.out.result(hits.to_json())
         return
     at.out.table(
-        ("node", "kind", "day", "title", "TLP", "state", "version", "id"),
-        [(row.iss, row.kind, row.day, row.title, row.tlp, row.state, row.ver, row.rid) for row in hits.rows],
+        ("node", "kind", "day", "title", "TLP", "state", "version", "pictures", "id"),
+        [
+            (row.iss, row.kind, row.day, row.title, row.tlp, row.state, row.ver, _complete(row), row.rid)
+            for row in hits.rows
+        ],
         empty="Nothing was found.",
     )
     if hits.next:
@@ -172,6 +175,11 @@ def _find(at: Session, home: Home, criteria: Criteria, by: str | None, purpose: 
         at.out.say(f"The index of words is {hits.lag} records behind: a newer one may be missing.")
     if hits.capped:
         at.out.say("The words are in more records than could be looked through: add a filter.")
+
+
+def _complete(row: Hit) -> str:
+    """How many of a record's attachments are here, where it has some."""
+    return "" if row.attachments is None else f"{row.attachments.here}/{row.attachments.total}"
 
 
 def show(
@@ -222,6 +230,10 @@ def _show(at: Session, view: Mapping[str, Any]) -> None:
         if "receipt_at" in provenance:
             told.append(f"our receipt {instant(provenance['receipt_at'])}")
     at.out.line("Provenance: " + ", ".join(told))
+    if "attachments" in view:
+        from node.services.arriving import Arrival
+
+        at.out.line(f"Attachments: {Arrival(**view['attachments']).sentence()}")
     at.out.line(f"Id {view['rid']}, issued {instant(view['iat'])}, hash {view['jh']}")
     for group, value in view["groups"].items():
         at.out.line(f"\n{group}")

@@ -25,12 +25,14 @@ from crypto import b64
 from crypto.errors import CryptoError
 from federation.grants import PURPOSE, Action, Handling, HandlingRefused, Verdict, may
 from federation.records.facts import brand_key
+from node.services import arriving
 from node.storage import audit, followers, fulltext, records, tasks
 from node.storage.tables import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from node.services.arriving import Arrival
     from node.storage.database import Database
 
 FIELDS: Final = (
@@ -111,6 +113,8 @@ class Hit:
     """Part of what was granted has not arrived yet."""
     tlp: str
     accepted_at: int
+    attachments: Arrival | None = None
+    """How complete its pictures and other attachments are; None if it has none."""
 
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
@@ -125,6 +129,8 @@ class Hit:
             "tlp": self.tlp,
             "accepted_at": self.accepted_at,
         }
+        if self.attachments is not None:
+            value["attachments"] = {"total": self.attachments.total, "here": self.attachments.here}
         return value | ({"day": self.day} if self.day else {})
 
 
@@ -176,10 +182,11 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
             purpose=purpose,
             now=now,
         )
+        complete = arriving.arrivals(connection, [row for row, _ in shown])
         audit.log(connection, [_row(criteria, filters, shown, by=by, purpose=purpose, now=now)])
         tasks.remember_glimpses(connection, [(row.iss, row.rid) for row, _ in shown], by)
     return Hits(
-        rows=tuple(_hit(row, handling) for row, handling in shown),
+        rows=tuple(_hit(row, handling, complete.get(row.id)) for row, handling in shown),
         next=None if last is None else _cursor(*last),
         lag=lag,
         capped=ids is not None and len(ids) >= MAX_MATCHES,
@@ -290,7 +297,7 @@ def _page(
     return shown, before
 
 
-def _hit(row: Row[Any], handling: Handling) -> Hit:
+def _hit(row: Row[Any], handling: Handling, attachments: Arrival | None) -> Hit:
     return Hit(
         iss=row.iss,
         rid=row.rid,
@@ -302,6 +309,7 @@ def _hit(row: Row[Any], handling: Handling) -> Hit:
         pending=bool(row.pending),
         tlp=handling.tlp,
         accepted_at=row.accepted_at,
+        attachments=attachments,
     )
 
 

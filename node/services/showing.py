@@ -19,13 +19,14 @@ from federation.errors import NotFound, Tombstoned
 from federation.feed import lane_for
 from federation.grants import Action
 from federation.records import UnknownSchema, get_schema
-from node.services import bodies, search
+from node.services import arriving, bodies, search
 from node.storage import audit, feeds, records
 from node.storage.tables import draft, record, tombstone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from node.services.arriving import Arrival
     from node.storage.database import Database
 
 OWN: Final = frozenset({"released", "shared"})
@@ -62,6 +63,9 @@ class RecordView:
     """Where it came from: `own` with the national reference and the officers, or the sender and our receipt.
     """
 
+    attachments: Arrival | None = None
+    """How complete its pictures and other attachments are; None if it has none."""
+
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
         value: dict[str, Any] = {
@@ -80,6 +84,8 @@ class RecordView:
             "pending": self.pending,
             "provenance": dict(self.provenance),
         }
+        if self.attachments is not None:
+            value["attachments"] = self.attachments.to_json()
         return value | ({"prev": self.prev} if self.prev else {})
 
 
@@ -121,6 +127,7 @@ def show(
             prev=row.prev,
             pending=bool(row.pending),
             provenance=_provenance(connection, row),
+            attachments=arriving.arrival(connection, row.iss, opened),
         )
         audit.log(
             connection,

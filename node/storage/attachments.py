@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, and_, case, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crypto import b64
@@ -26,6 +26,7 @@ from federation.records import attached
 from node.storage.database import insert_rows
 from node.storage.tables import draft, record
 from node.storage.tables.attachments import attachment, attachment_of, original, picture_hash
+from node.storage.tables.retention import held_body
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -158,18 +159,20 @@ def naming(connection: Connection, digest: str) -> list[int]:
     return list(connection.scalars(select(attachment_of.c.record).where(attachment_of.c.digest == digest)))
 
 
-def counts(connection: Connection, row_ids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Row of a version → how many of the blobs that it names are here, and how many it names."""
-    here = case((attachment.c.state == "here", 1), else_=0)
-    statement = (
-        select(attachment_of.c.record, func.sum(here), func.count())
-        .select_from(attachment_of)
-        .join(record, record.c.id == attachment_of.c.record)
-        .join(attachment, and_(attachment.c.digest == attachment_of.c.digest, attachment.c.iss == record.c.iss))
-        .where(attachment_of.c.record.in_(list(row_ids)))
-        .group_by(attachment_of.c.record)
-    )
-    return {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(statement)}
+def naming_any(connection: Connection, row_ids: Collection[int]) -> set[int]:
+    """Those of the versions that name any blob."""
+    statement = select(attachment_of.c.record).distinct().where(attachment_of.c.record.in_(list(row_ids)))
+    return set(connection.scalars(statement))
+
+
+def all_here(connection: Connection) -> set[str]:
+    """The digests of all blobs that are here."""
+    return set(connection.scalars(select(attachment.c.digest).where(attachment.c.state == "here")))
+
+
+def all_keys(connection: Connection) -> set[str]:
+    """The private keys of all originals."""
+    return set(connection.scalars(select(original.c.key)))
 
 
 def begin_erasing(connection: Connection, *, limit: int) -> list[str]:
@@ -295,6 +298,10 @@ def _is_named(connection: Connection, digest: str, iss: str) -> bool:
     )  # fmt: skip
     if connection.scalar(select(in_record)):
         return True
+    # What is set aside under a legal hold keeps its pictures; there are few such bodies.
+    for text in connection.scalars(select(held_body.c.disclosures).where(held_body.c.iss == iss)):
+        if digest in named_in((text or "").split("~")):
+            return True
     in_draft = exists(select(draft.c.id)).where(
         draft.c.state == "draft", draft.c.groups.contains(digest, autoescape=True)
     )

@@ -116,11 +116,11 @@ class Blobs:
 
     def addresses(self) -> Iterator[str]:
         """The content addresses of everything that may be served, in no order."""
-        for batch in obstore.list(self.store, SERVED):
-            for found in batch:
-                name = found["path"].rpartition("/")[2]
-                if ADDRESS.fullmatch(name):
-                    yield name
+        return (address for address, _ in self.addresses_with_times())
+
+    def addresses_with_times(self) -> Iterator[tuple[str, int]]:
+        """The same, each with the second at which it was stored."""
+        return ((name, at) for name, at in self._listed(SERVED) if ADDRESS.fullmatch(name))
 
     def put_private(self, data: bytes) -> str:
         """Keep an original under a key by chance; durable once it returns."""
@@ -138,8 +138,16 @@ class Blobs:
 
     def private_keys(self) -> Iterator[str]:
         """The keys of all originals, in no order."""
-        for batch in obstore.list(self.store, PRIVATE):
-            yield from (found["path"].rpartition("/")[2] for found in batch)
+        return (key for key, _ in self.private_with_times())
+
+    def private_with_times(self) -> Iterator[tuple[str, int]]:
+        """The same, each with the second at which it was stored."""
+        return self._listed(PRIVATE)
+
+    def _listed(self, shelf: str) -> Iterator[tuple[str, int]]:
+        for batch in obstore.list(self.store, shelf):
+            for found in batch:
+                yield found["path"].rpartition("/")[2], int(found["last_modified"].timestamp())
 
     def tidy(self) -> int:
         """Remove what crashes left half-written; how many there were."""

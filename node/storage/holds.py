@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from node.storage import attachments
 from node.storage.tables.retention import held_body, hold
 
 if TYPE_CHECKING:
@@ -96,4 +97,6 @@ def aside(connection: Connection, iss: str, rid: str) -> list[Row[Any]]:
 
 def erase_aside(connection: Connection, iss: str, rid: str) -> int:
     """Erase what was set aside of a record; returns how many bodies that were."""
+    for row in aside(connection, iss, rid):
+        attachments.mark_loose(connection, attachments.named_in((row.disclosures or "").split("~")))
     return connection.execute(delete(held_body).where(held_body.c.rid == rid, held_body.c.iss == iss)).rowcount

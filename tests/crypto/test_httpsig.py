@@ -598,3 +598,35 @@ def test_the_sample_digests_of_rfc_9530_are_ours() -> None:
     for name, value in sample["deprecated"].items():
         with pytest.raises(DigestMismatch):
             check_digest(f"{name}={value}", body)
+
+
+# Parts of something (RFC 9110, section 14)
+
+
+def test_the_part_that_is_asked_for_has_to_be_covered_and_cannot_be_changed() -> None:
+    asked = sent(method="GET", body=b"", headers={"range": "bytes=0-9"})
+    assert '"range"' in asked.headers["signature-input"]
+    asked.arrive()
+    with pytest.raises(BadSignature):
+        asked.having(range="bytes=0-99").arrive()
+    with pytest.raises(MissingCoverage, match="range"):
+        sent(method="GET", body=b"").having(range="bytes=0-9").arrive()
+
+
+def test_the_part_that_is_given_has_to_be_covered_and_cannot_be_changed() -> None:
+    question = Request(method="GET", url=URL, headers=sent(method="GET", body=b"").headers)
+    before = {"content-type": "application/octet-stream", "content-range": "bytes 0-3/9"}
+    added = httpsig.sign_response(status=206, headers=before, body=b"part", request=question, signer=SIGNER, now=NOW)
+
+    def verify(headers: dict[str, str]) -> None:
+        httpsig.verify_response(
+            status=206, headers=headers, body=b"part", request=question, key_for=key_for, now=NOW
+        )  # fmt: skip
+
+    verify({**before, **added})
+    with pytest.raises(BadSignature):
+        verify({**before, **added, "content-range": "bytes 4-7/9"})
+    whole = {name: value for name, value in before.items() if name != "content-range"}
+    added = httpsig.sign_response(status=206, headers=whole, body=b"part", request=question, signer=SIGNER, now=NOW)
+    with pytest.raises(MissingCoverage, match="content-range"):
+        verify({**before, **added})
