@@ -21,6 +21,7 @@ from node.app import build, open_home
 from node.cli.arguments import globals_first
 from node.cli.main import app as command_line
 from node.services import founding
+from node.services.pictures import ingest, worker
 from tests.shared_data import ROOT
 
 DOCS = ROOT / "docs"
@@ -128,6 +129,9 @@ LIMITS = {
     "inventory": (inventories.MAX_INVENTORY_BYTES, inventories.MAX_ROWS),
     "directory": (directory.MAX_DIRECTORY_BYTES, trust.MAX_METADATA_BYTES),
     "node card": (nodecard.MAX_CARD_BYTES, nodecard.MAX_KEYS),
+    "picture taken in": (worker.MAX_BYTES, worker.MAX_PIXELS),
+    "picture given out": (worker.MAX_OUT_BYTES, worker.MAX_SIDE, worker.MAX_THUMBNAIL),
+    "other attachment": (ingest.MAX_FILE,),
     "clock": (httpsig.MAX_SKEW_SECONDS, httpsig.MAX_LIFETIME_SECONDS),
 }
 
