@@ -17,7 +17,6 @@ from crypto import httpsig
 from crypto.enc import Opener
 from crypto.errors import KeyFileRefused
 from crypto.signer import FileSigner, Signer
-from federation.policy import CompiledPolicy, compile_policy, load_policy
 from federation.transport import PeerLink, make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
@@ -53,6 +52,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from httpx import AsyncClient
+
+    from federation.policy import CompiledPolicy
 
 KEY_USES: Final = ("record", "log", "http")
 ENC_FILE: Final = founding.ENC_FILE
@@ -123,8 +124,7 @@ class Home:
     def policy(self) -> CompiledPolicy | None:
         """The policy in force, compiled; None where none was activated."""
         with self.database.read() as connection:
-            row = policies.active(connection)
-        return None if row is None else compile_policy(load_policy(row.body, format="toml"))
+            return policies.in_force(connection)
 
     def publisher(self) -> Publisher:
         """The one who releases for this node."""

@@ -16,8 +16,10 @@ from federation.policy.decision import Decision, Obligations, Outcome
 from federation.policy.diff import Change, Difference, diff
 from federation.policy.evaluate import decide, decide_all
 from federation.policy.explain import Reason
+from federation.policy.letter import Example, Kind, write_letter
 from federation.policy.model import Effect, Instrument, Mode, Policy, Relay, Rule, Terms, When
 from federation.policy.parse import load_policy
+from federation.policy.preview import Preview
 from federation.policy.reading import PolicyFault, PolicyRefused
 from federation.policy.relaying import Relayed, relayed
 
@@ -28,13 +30,16 @@ __all__ = [
     "Decision",
     "Difference",
     "Effect",
+    "Example",
     "Instrument",
+    "Kind",
     "Mode",
     "Obligations",
     "Outcome",
     "Policy",
     "PolicyFault",
     "PolicyRefused",
+    "Preview",
     "Reason",
     "Relay",
     "Relayed",
@@ -49,4 +54,5 @@ __all__ = [
     "diff",
     "load_policy",
     "relayed",
+    "write_letter",
 ]

@@ -107,6 +107,11 @@ class CompiledPolicy:
         return self.policy.version
 
     @property
+    def ruled(self) -> int:
+        """One bit for each rule."""
+        return (1 << self.count) - 1
+
+    @property
     def country(self) -> str:
         """The node whose records it is about."""
         return self.policy.country

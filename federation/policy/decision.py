@@ -139,6 +139,13 @@ class Outcome:
             value["held_back"] = list(sorted(self.held_back))  # noqa: C413
         return value
 
+    @property
+    def undetermined(self) -> bool:
+        """Whether some rule might have decided otherwise if more had been told."""
+        if self.mask < 0:
+            return False
+        return bool(self.mask >> self.ground.policy.count & ~self.mask & self.ground.policy.ruled)
+
     def content_hash(self) -> str:
         """Return the hash of the stored form, made once."""
         if self._hash is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from federation.policy.compile import CompiledPolicy
     from federation.policy.decision import Decision
 
-_LEVELS = ("", Mode.HIT.value, Mode.QUERY.value, Mode.REPLICATE.value)
+LEVELS = ("", Mode.HIT.value, Mode.QUERY.value, Mode.REPLICATE.value)
 """How far something goes; "" is not at all."""
 
 
@@ -66,8 +66,8 @@ def diff(
         after = decide_all(record=record, recipients=recipients, policy=new, now=now)
         for was, becomes in zip(before, after, strict=True):
             changes = list(_changes(rid, was, becomes))
-            gained += [item for item in changes if _LEVELS.index(item.becomes) > _LEVELS.index(item.was)]
-            lost += [item for item in changes if _LEVELS.index(item.becomes) < _LEVELS.index(item.was)]
+            gained += [item for item in changes if LEVELS.index(item.becomes) > LEVELS.index(item.was)]
+            lost += [item for item in changes if LEVELS.index(item.becomes) < LEVELS.index(item.was)]
             if not changes and was.obligations != becomes.obligations:
                 handling.append((rid, was.recipient))
     return Difference(tuple(gained), tuple(lost), tuple(handling))

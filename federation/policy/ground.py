@@ -82,12 +82,12 @@ class Ground:
                     else f"expired on {instrument.valid_until}"
                 )
         for opens in (opens for mask, opens in compiled.embargo_until if mask & bit and self.now < opens):
-            yield f"is under embargo until {_day(opens)}"
+            yield f"is under embargo until {day_of(opens)}"
         for days in (days for mask, days in compiled.embargo_days if mask & bit):
             if self.issued is None:
                 yield f"is under embargo for {days} days after the issue, whose time was not given"
             elif self.now < self.issued + days * DAY:
-                yield f"is under embargo until {_day(self.issued + days * DAY)}"
+                yield f"is under embargo until {day_of(self.issued + days * DAY)}"
         if compiled.needing_release & bit and not self.second_release:
             yield "needs the release by a second officer"
         if self.facts.tlp == "red" and not compiled.naming & bit:
@@ -196,5 +196,6 @@ def _covers(policy: CompiledPolicy, record: Attributes, names: tuple[str, ...]) 
     return tuple([covers[spec] for spec in policy.spec_of])
 
 
-def _day(second: int) -> str:
+def day_of(second: int) -> str:
+    """Return the day of a second, by UTC, as YYYY-MM-DD."""
     return datetime.fromtimestamp(second, UTC).date().isoformat()

@@ -42,7 +42,11 @@ def relayed(
     """
     outcome = hub.outcome
     policy, ground = outcome.ground.policy, outcome.ground
-    applied = outcome.mask & policy.relays & ~ground.closed if outcome.feed and HUB_ROLE in hub.who.roles else 0
+    applied = (
+        policy.applied(outcome.mask) & policy.relays & ~ground.closed
+        if outcome.feed and HUB_ROLE in hub.who.roles
+        else 0
+    )
     wanted: dict[frozenset[str], tuple[int, int]] = {}
     for place, rule in enumerate(policy.policy.rules):
         if applied >> place & 1 and rule.relay is not None:

@@ -55,9 +55,9 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=True),
         sa.Column("token", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_approval")),
-        sa.UniqueConstraint("rid", "ver", "state", name=op.f("uq_approval_rid_ver_state")),
     )
-    op.create_index(op.f("ix_approval_state"), "approval", ["state"], unique=False)
+    op.create_index(op.f("ix_approval_rid"), "approval", ["rid"], unique=False)
+    op.create_index(op.f("ix_approval_state_id"), "approval", ["state", "id"], unique=False)
     op.create_table(
         "grant_in",
         sa.Column("iss", sa.String(length=32), nullable=False),
@@ -114,7 +114,8 @@ def downgrade() -> None:
     op.drop_table("proposal")
     op.drop_table("officer_key")
     op.drop_table("grant_in")
-    op.drop_index(op.f("ix_approval_state"), table_name="approval")
+    op.drop_index(op.f("ix_approval_state_id"), table_name="approval")
+    op.drop_index(op.f("ix_approval_rid"), table_name="approval")
     op.drop_table("approval")
     op.drop_table("application")
     op.drop_table("alarm")

@@ -95,10 +95,6 @@ def diff(context: typer.Context, file: File) -> None:
     _changes(at, "gained", found.gained, titles)
     _changes(at, "lost", found.lost, titles)
     at.out.line(f"{len(found.handling)} times the same groups under other obligations.")
-    if found.lost or found.handling:
-        at.out.say(
-            "What a peer has been given already is not taken back or tightened by an activation in this version."
-        )
 
 
 def _changes(at: Session, word: str, changes: Sequence[Change], titles: dict[str, str]) -> None:

@@ -287,7 +287,8 @@ class _Check:
                 continue
             if row.rows != 1:
                 yield Finding(name, f"has {row.rows} rows in the disclosure log instead of one")
-            if int(row.mask, 16) != leaf.gm:
+            shown = int(row.mask, 16)
+            if shown & ~leaf.gm or (leaf.op != "more" and shown != leaf.gm):  # `more` shows only what is added
                 yield Finding(name, "the mask beside the leaf is not the leaf's")
             named = (leaf.iss, leaf.rid, leaf.ver, leaf.jh)
             if row.record is not None and (row.iss, row.rid, row.ver, row.jh) != named:

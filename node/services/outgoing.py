@@ -18,6 +18,7 @@ from crypto import b64
 from federation.feed import Lane, Leaf, lane_for, leaf_text, mask_text
 from federation.keeping import time_of
 from federation.relay import text_hash
+from node.services import bodies, tripwires
 from node.storage import audit, duties, feeds
 from node.storage.database import insert_rows
 from node.storage.tables import grant_out, withheld
@@ -48,6 +49,14 @@ class Subject(Protocol):
     def width(self) -> int: ...  # noqa: D102
 
 
+def disclosures_of(subject: Any, mask: int) -> list[str]:
+    """The disclosures of these groups, of a version just signed or opened, or of a row (its own, or under `row`)."""
+    row = getattr(subject, "row", subject)
+    if isinstance(row.disclosures, str):
+        return bodies.chosen(row.disclosures, int(row.mask, 16), mask)
+    return [text for group, text in row.disclosures.items() if mask >> row.index[group] & 1]
+
+
 class Given(Protocol):
     """What a recipient was granted of a record before: a row of `grant_out`, or what is known of one that was lost."""
 
@@ -66,12 +75,30 @@ class Terms:
     grant: Mapping[str, Any] | None
     """Obligations that travel; None for entries that carry none (`less`, `tomb`)."""
     groups: str = ""
-    """Names of the groups that this entry shows, sorted, comma-separated: for the disclosure row."""
+    """Names of the groups that this entry shows, or that it leaves, sorted, comma-separated: for the disclosure row."""
     legal: str | None = None
     purposes: str | None = None
     decided: str = ""
     """The content hash of the stored decision."""
     policy_version: int | None = None
+    shown: int | None = None
+    """The groups whose disclosures go with the entry; None: those of `mask`. `more` shows only what is added."""
+    keep_until: int | None = None
+    """For an entry that carries no grant and leaves something: what the recipient is bound to from before."""
+
+
+class Previous(Protocol):
+    """What is known of the recipient's grant before: a row of `grant_out`, or what an entry just made of it."""
+
+    @property
+    def gc(self) -> int: ...  # noqa: D102 - the grant counter
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """The grant counter after an entry of this transaction, for the next one of the same record and recipient."""
+
+    gc: int
 
 
 class Outgoing:
@@ -97,6 +124,10 @@ class Outgoing:
         self._decisions: dict[str, str] = {}
         self._relays: dict[str, str] = {}
         self._log: list[audit.Disclosure] = []
+        self._given: list[tuple[str, str, str]] = []
+        self._wires = tripwires.load(connection)
+        self.stopped = 0
+        """Entries that the tripwire stopped: nothing of them was written."""
         self.entries = 0
         self.withheld = 0
         self.recipients: set[str] = set()
@@ -110,7 +141,7 @@ class Outgoing:
         recipient: str,
         terms: Terms,
         row_id: int | None,
-        previous: Row[Any] | Given | None,
+        previous: Row[Any] | Given | Previous | None,
         relay: str | None = None,
         detail: str | None = None,
     ) -> int:
@@ -121,6 +152,8 @@ class Outgoing:
         relay grants that go with the entry: those that a hub may use, or those that let this node pass on a record of
         somebody else.
         """
+        if self._wires and row_id is not None and self._stopped(subject, recipient, terms):
+            return 0 if previous is None else previous.gc
         relay_hash = None if relay is None else text_hash(relay)
         if relay is not None and relay_hash is not None:
             self._relays[relay_hash] = relay
@@ -133,12 +166,14 @@ class Outgoing:
             gc=counter, grant=None if terms.grant is None else {"gid": gid, **terms.grant}, rg=relay_hash,
         )  # fmt: skip
         hexmask = mask_text(terms.mask, subject.width)
-        self._entries.append(feeds.NewEntry(feed, leaf_text(leaf, width=subject.width), row_id, hexmask))
+        shown = hexmask if terms.shown is None else mask_text(terms.shown, subject.width)
+        self._entries.append(feeds.NewEntry(feed, leaf_text(leaf, width=subject.width), row_id, shown))
         self._sizes[recipient, lane] = n + 1
         key = (recipient, subject.iss, subject.rid)
         if previous is not None:
             self._replaced.append(key)
-        self._grants[key] = (*key, subject.ver, hexmask, counter, gid, terms.decided, time_of(terms.grant))
+        until = terms.keep_until if terms.grant is None else time_of(terms.grant)
+        self._grants[key] = (*key, subject.ver, hexmask, counter, gid, terms.decided, until)
         self._log.append(
             audit.Disclosure(
                 at=self.now, action="feed", actor=self.by, recipient=recipient, iss=subject.iss, rid=subject.rid,
@@ -150,9 +185,20 @@ class Outgoing:
         self.recipients.add(recipient)
         return counter
 
+    def _stopped(self, subject: Subject, recipient: str, terms: Terms) -> bool:
+        """The second look, which knows nothing of policies: what must never leave is not appended."""
+        shown = terms.mask if terms.shown is None else terms.shown
+        stopped = self._wires.stops(subject.rid, disclosures_of(subject, shown), recipient)
+        self.stopped += stopped
+        return stopped
+
     def withhold(self, subject: Subject, *, recipient: str, decided: str) -> None:
         """Remember that a recipient gets nothing of a record, and which stored decision says why."""
         self._withheld.append((recipient, subject.iss, subject.rid, decided))
+
+    def given(self, subject: Subject, *, recipient: str) -> None:
+        """Forget that a recipient got nothing of a record: now it gets something."""
+        self._given.append((recipient, subject.iss, subject.rid))
 
     def decision(self, content_hash: str, body: Callable[[], Mapping[str, Any]]) -> str:
         """Keep a stored decision under its hash; `body` is called for one that is not kept yet."""
@@ -164,10 +210,13 @@ class Outgoing:
         """Write everything that was gathered. Call it once, at the end of the transaction's work."""
         connection = self.connection
         duties.keep_texts(connection, self._relays)
+        if self._wires:
+            tripwires.raise_alarms(connection, self._wires, where="feed", now=self.now)
         feeds.append(connection, self._entries)
         feeds.forget_grants(connection, self._replaced)
         insert_rows(connection, grant_out, _GRANT_COLUMNS, list(self._grants.values()))
         audit.store_decisions(connection, self._decisions)
         audit.log(connection, self._log)
+        feeds.forget_withholding(connection, self._given)
         insert_rows(connection, withheld, ("recipient", "iss", "rid", "decision"), self._withheld)
         self.withheld = len(self._withheld)

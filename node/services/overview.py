@@ -19,6 +19,7 @@ from crypto import b64
 from crypto.errors import CryptoError
 from federation.errors import DirectoryStale, NotFound
 from node.services import indexing
+from node.services.bodies import read_row
 from node.storage import audit, drafts, evidence, feeds, policies, quarantine, records
 from node.storage.database import Database, WrongSchema
 from node.storage.tables import decision, disclosure, tombstone, withheld
@@ -189,9 +190,10 @@ def recipients(database: Database, *, node: str, rid: str) -> list[RecipientView
         out = {row.id: row for row in feeds.out_feeds(connection)}
         stayed = list(connection.execute(select(withheld).where(withheld.c.iss == node, withheld.c.rid == rid)))
         bodies = _decisions(connection, {row.decision for row in [*grants, *stayed]})
-    got = [_recipient(row, entries.get(row.recipient), out, bodies) for row in grants]
-    names = {view.recipient for view in got}
-    missed = [_withheld(row, bodies) for row in stayed if row.recipient not in names]
+        names = _group_names(connection, node, rid)
+    got = [_recipient(row, entries.get(row.recipient), out, bodies, names) for row in grants]
+    known = {view.recipient for view in got}
+    missed = [_withheld(row, bodies) for row in stayed if row.recipient not in known]
     return sorted(got, key=lambda view: view.recipient) + sorted(missed, key=lambda view: view.recipient)
 
 
@@ -365,6 +367,7 @@ def _recipient(
     entry: Row[Any] | None,
     out: Mapping[int, Row[Any]],
     bodies: Mapping[str, Mapping[str, Any]],
+    names: Mapping[int, Mapping[int, str]],
 ) -> RecipientView:
     feed = None if entry is None else out.get(entry.feed)
     problem, state, confirmed_at = None, "offered", None
@@ -375,7 +378,7 @@ def _recipient(
     return RecipientView(
         recipient=grant.recipient,
         ver=grant.ver,
-        groups=tuple(entry.groups.split(",")) if entry is not None and entry.groups else (),
+        groups=tuple(sorted(name for bit, name in names.get(grant.ver, {}).items() if int(grant.mask, 16) >> bit & 1)),
         state=state,
         since=None if entry is None else entry.at,
         confirmed_at=confirmed_at,
@@ -383,6 +386,19 @@ def _recipient(
         policy_version=why.get("policy"),
         granted_by=tuple(why.get("granted_by", ())),
     )
+
+
+def _granted(grant: Row[Any], entry: Row[Any] | None, names: Mapping[int, str] | None) -> tuple[str, ...]:
+    """The groups that a recipient has; of a record whose content is gone, those of its last entry."""
+    if names is not None:
+        return tuple(sorted(name for bit, name in names.items() if int(grant.mask, 16) >> bit & 1))
+    return tuple(entry.groups.split(",")) if entry is not None and entry.groups else ()
+
+
+def _group_names(connection: Connection, iss: str, rid: str) -> dict[int, dict[int, str]]:
+    """For each version: which bit of its masks stands for which group."""
+    found = records.by_key(connection, iss, rid)
+    return {row.ver: {bit: name for name, bit in read_row(row)[1].items()} for row in found if row.jwt}
 
 
 def _withheld(row: Row[Any], bodies: Mapping[str, Mapping[str, Any]]) -> RecipientView:

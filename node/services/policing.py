@@ -1,8 +1,8 @@
 """The sharing policy at home: read a file, show what it would change, put it in force, say why somebody gets what.
 
 A file with a mistake is refused whole and the policy in force stays. A new policy has a higher version than the one
-before. Its activation and the offers that follow from it are one transaction: what the policy allows to peers that
-never got a record goes into their feeds at once. What a peer has already been given is not narrowed or widened here.
+before. It binds from its activation on; what was released before is then looked at again under it (`applying`), in
+batches: what it gives goes into the feeds, what it takes back is withdrawn. Until that is done, pages decide anew.
 
 Trust: whoever can call `activate` decides what leaves. The two names in the file are claims; who may activate is the
 business of the caller. Reasons name rules, so explanations are for this node's own people alone.
@@ -11,13 +11,12 @@ business of the caller. Reasons name rules, so explanations are for this node's 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, select
 
 from federation.errors import NotFound
-from federation.grants import Handling
 from federation.policy import (
     CompiledPolicy,
     Decision,
@@ -27,21 +26,21 @@ from federation.policy import (
     PolicyRefused,
     Reason,
     compile_policy,
-    decide,
     diff,
     load_policy,
 )
 from federation.records import get_schema
-from node.services import bodies
+from node.services import applying, approvals, bodies, deciding
+from node.services.applying import Reviewed
 from node.storage import audit, feeds, policies, records
 from node.storage.tables import draft, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from federation.attributes import Attributes, Recipient
     from federation.directory import Directory
-    from node.services.publishing import Publisher, ReleaseReport
+    from node.services.publishing import Publisher
     from node.storage.database import Database
 
 PLACEHOLDER: Final = "XX"
@@ -54,8 +53,8 @@ class Activated:
     version: int
     before: int | None
     """The version that was in force; None where there was none."""
-    offered: ReleaseReport | None
-    """What peers were offered that never had it; None where this node has joined no federation yet."""
+    offered: Reviewed | None
+    """What followed from it for what was released before; None where this node has joined no federation yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,35 +118,66 @@ def strangers(policy: Policy, directory: Directory) -> tuple[str, ...]:
 
 
 def activate(
-    database: Database, text: str | bytes, *, node: str, by: str, publisher: Publisher | None, now: int
+    database: Database,
+    text: str | bytes,
+    *,
+    node: str,
+    by: str,
+    publisher: Publisher | None,
+    now: int,
+    confirm: Callable[[Connection], None] = lambda _connection: None,
+    tell: Callable[[int], None] = lambda _done: None,
 ) -> Activated:
-    """Put a policy in force and offer what it allows to peers that never had it, in one transaction.
+    """Put a policy in force, and issue what follows from it for what was released before.
 
-    `publisher` is this node's, with whatever policy; None for a node that has joined no federation. Raises
-    `PolicyRefused`, also for a version that is not higher than the one in force.
+    `publisher` is this node's, with whatever policy; None for a node that has joined no federation. `confirm` has the
+    last word, in the transaction that puts it in force (`proposing`: that two officers stand behind it). Raises
+    `PolicyRefused`, also for a version that is not higher than the one in force. If it breaks off after the policy is
+    in force, a running server (or `offer_again`) goes on with the review where it stands.
     """
     body = text.decode("utf-8") if isinstance(text, bytes) and _is_utf8(text) else text
     policy = check(body, node=node)
     with database.write() as connection:
-        row = policies.active(connection)
-        if row is not None and policy.version <= row.version:
-            fault = PolicyFault(
-                "version",
-                f"is {policy.version}, and version {row.version} is in force",
-                f"write version = {row.version + 1} or higher",
-            )
-            raise PolicyRefused([fault])
-        policies.activate(connection, version=policy.version, body=str(body), author=policy.author, by=by, now=now)
-        offered = None
         if publisher is not None:
-            offered = replace(publisher, policy=compile_policy(policy)).offer_again(connection, now=now)
+            feeds.lock(connection, [who.id for who in publisher.recipients()])
+        row = policies.active(connection)
+        refuse_older(policy, None if row is None else row.version)
+        confirm(connection)
+        policies.activate(connection, version=policy.version, body=str(body), author=policy.author, by=by, now=now)
+    offered = None if publisher is None else review(database, publisher, now=now, tell=tell)
     return Activated(version=policy.version, before=None if row is None else row.version, offered=offered)
 
 
-def offer_again(database: Database, publisher: Publisher, *, now: int) -> ReleaseReport:
-    """Offer what is live to members who never got it and may have it now: new members, ended embargoes."""
-    with database.write() as connection:
-        return publisher.offer_again(connection, now=now)
+def refuse_older(policy: Policy, active: int | None) -> None:
+    """Raise `PolicyRefused` unless the version is higher than the one in force."""
+    if active is not None and policy.version <= active:
+        fault = PolicyFault(
+            "version",
+            f"is {policy.version}, and version {active} is in force",
+            f"write version = {active + 1} or higher",
+        )
+        raise PolicyRefused([fault])
+
+
+def review(
+    database: Database,
+    publisher: Publisher,
+    *,
+    now: int,
+    anew: bool = False,
+    tell: Callable[[int], None] = lambda _done: None,
+) -> Reviewed:
+    """Go on with the review of the policy in force to its end; `tell` is told how many records were looked at."""
+    total = Reviewed()
+    for done in applying.advance(database, publisher, now=now, anew=anew):
+        total.add(done)
+        tell(total.records)
+    return total
+
+
+def offer_again(database: Database, publisher: Publisher, *, now: int) -> Reviewed:
+    """Look at everything again now: new members, ended embargoes, expired instruments, an activation that broke off."""
+    return review(database, publisher, now=now, anew=True)
 
 
 def difference(
@@ -159,7 +189,7 @@ def difference(
         row = policies.active(connection)
         old = Policy(country=new.country, version=0, author="", approver="")
         if row is not None:
-            old = load_policy(row.body, format="toml")
+            old = policies.read(row.body)
         found = diff(compile_policy(old), compile_policy(new), _own(connection, node, titles), recipients, now)
     named = {change.rid for change in (*found.gained, *found.lost)} | {rid for rid, _ in found.handling}
     return found, {rid: title for rid, title in titles.items() if rid in named}
@@ -173,9 +203,10 @@ def explain(
     Raises `NotFound`, with the remedy, when this node has released no such record.
     """
     with database.read() as connection:
-        row, reference, second = _own_record(connection, name, node)
-        opened = bodies.reopen_row(row)
-        decision = _decide(row, opened.groups, recipient, policy, now=now, second=second)
+        row, reference = _own_record(connection, name, node)
+        own = deciding.read(row)
+        approved = approvals.of(connection, [row]).get(row.rid)
+        decision = Decision(recipient, deciding.for_one(own, recipient, policy, now=now, approved=approved))
         granted = feeds.grants(connection, row.iss, [row.rid]).get((recipient.id, row.rid))
         stored = None if granted is None else audit.decision_body(connection, granted.decision)
     mask = 0 if granted is None or granted.ver != row.ver else int(granted.mask, 16)
@@ -183,7 +214,7 @@ def explain(
         reference=reference, iss=row.iss, rid=row.rid, ver=row.ver, title=row.title, recipient=recipient.id,
         policy_version=policy.version, reasons=decision.reasons(), hit=decision.hit_reason(),
         obligations=None if decision.obligations is None else dict(decision.obligations.to_json()),
-        given=tuple(sorted(group for group, bit in opened.index.items() if mask >> bit & 1)),
+        given=tuple(sorted(group for group, bit in own.index.items() if mask >> bit & 1)),
         given_version=None if granted is None else granted.ver,
         decided_by=None if stored is None else json.loads(stored)["policy"],
     )  # fmt: skip
@@ -196,28 +227,18 @@ def _own(connection: Connection, node: str, titles: dict[str, str]) -> Iterator[
         yield row.rid, get_schema(row.sch).attributes(groups, handling=json.loads(row.handling))
 
 
-def _own_record(connection: Connection, name: str, node: str) -> tuple[Row[Any], str, bool]:
-    """The live version of an own record, its reference, and whether a second officer released it."""
+def _own_record(connection: Connection, name: str, node: str) -> tuple[Row[Any], str]:
+    """The live version of an own record, and its reference."""
     drafted = connection.execute(
         select(draft).where((draft.c.reference == name) | (draft.c.rid == name)).order_by(draft.c.id)
     ).all()
     for item in drafted:
         found = records.find(connection, item.rid, node)
         if found:
-            return found[0], item.reference, item.second_by is not None
+            return found[0], item.reference
     if drafted:
         raise NotFound(f"{name} is not released yet: a policy decides when it is; run `tidewaiter release` first")
     raise NotFound(f"{name} is no reference and no id of a record of this node; `tidewaiter records` lists them")
-
-
-def _decide(
-    row: Row[Any], groups: Any, recipient: Recipient, policy: CompiledPolicy, *, now: int, second: bool
-) -> Decision:
-    handling = json.loads(row.handling)
-    return decide(
-        record=get_schema(row.sch).attributes(groups, handling=handling), recipient=recipient, policy=policy, now=now,
-        floor=Handling.from_json(handling), issued=row.iat, second_release=second,
-    )  # fmt: skip
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

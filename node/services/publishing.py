@@ -5,7 +5,8 @@ what each recipient may have; write the version, its facets, one feed entry and 
 something, and the stored decision for everybody. Nothing leaves that has no row.
 
 A correction is a new version: recipients that may have it get it; a recipient that holds an older version and may not
-have the new one gets `less` to nothing, so that a wrong version does not live on.
+have the new one gets `less` to nothing, so that a wrong version does not live on. What a change of policy makes of what
+was released before is `applying`.
 
 Trust: the drafts are our own officers' words. What leaves is built from the decision's groups alone.
 """
@@ -22,14 +23,14 @@ from sqlalchemy import Connection, Row, select
 
 from federation.envelope import IssuedRecord, VerifiedRecord, issue_record
 from federation.grants import Handling
-from federation.policy import CompiledPolicy, Decision, decide_all, relayed
+from federation.policy import CompiledPolicy, Decision, decide_all
 from federation.policy.relaying import HUB_ROLE
 from federation.records import get_schema
 from federation.relay import text_hash
-from node.services import addressing, bodies, collector, relaying
+from node.services import addressing, applying, approvals, bodies, collector, deciding, relaying
 from node.services.outgoing import Given, Outgoing, Terms
-from node.storage import drafts, duties, feeds, records, remarks
-from node.storage.tables import draft, record
+from node.storage import drafts, duties, feeds, policies, records, remarks
+from node.storage.tables import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,6 +73,8 @@ class ReleaseReport:
     rids: list[str] = field(default_factory=list)
     last: int | None = None
     """The row of the last record that was offered again; None when there was none."""
+    waiting: int = 0
+    """Records of which some would get more if a second officer approved it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class Publisher:
     handling: Mapping[str, Any]
     """The floor `h` that this administration puts on its records."""
     token: Callable[[int], bytes]
+    approve: Callable[[Mapping[str, Any]], str] | None = None
+    """Signs what a second officer approves (`officers.sign`); None where a name has to do."""
 
     def recipients(self) -> list[Recipient]:
         """Every other member in good standing: those for whom there is anything to decide."""
@@ -139,7 +144,7 @@ class Publisher:
         self._supersede(connection, [before[item.issued.rid] for item in signed if item.issued.rid in before])
         handling = json.dumps(self.handling)
         row_ids = records.keep(connection, [item.version(handling) for item in signed], now=now)
-        offer = Offer(self, connection, by=by, now=now, second=second is not None)
+        offer = Offer(self, connection, by=by, now=now, second=second)
         for row_id, item in zip(row_ids, signed, strict=True):
             offer.add(item.issued, item.attributes, row_id)
             report.rids.append(item.issued.rid)
@@ -149,6 +154,7 @@ class Publisher:
         report.entries = offer.out.entries
         report.withheld = offer.out.withheld
         report.recipients = offer.out.recipients
+        report.waiting = len(offer.waiting)
         return report
 
     def _versions_before(self, connection: Connection, rids: Sequence[str]) -> dict[str, Row[Any]]:
@@ -185,30 +191,14 @@ class Publisher:
     def offer_again(
         self, connection: Connection, *, now: int, after: int = 0, limit: int | None = None
     ) -> ReleaseReport:
-        """Offer what is live to recipients that never got it and may have it now: new members, ended embargoes.
+        """Look again at what is live, and issue what follows (`applying`): one batch, in the caller's transaction.
 
-        `after` and `limit` take a part of the records, by row; `last` of the report is where to go on. Narrowing or
-        widening what somebody has already got is not done here.
+        `after` and `limit` take a part of the records, by row; `last` of the report is where to go on.
         """
-        report = ReleaseReport()
-        offer = Offer(self, connection, by="policy", now=now, second=False, only_new=True)
-        # What a second officer released stays so; a new policy releases nothing in anybody's name.
-        second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
-        chosen = (
-            records.visible()
-            .where(record.c.iss == self.node, record.c.id > after, records.in_time(now))
-            .order_by(record.c.id)
-        )
-        for row in connection.execute(chosen.limit(limit)):
-            report.last = row.id
-            opened = bodies.reopen_row(row)
-            schema = get_schema(row.sch)
-            attributes = schema.attributes(opened.groups, handling=json.loads(row.handling))
-            floor = Handling.from_json(json.loads(row.handling))
-            offer.add(opened, attributes, row.id, second=row.rid in second, floor=floor)
-        offer.write(now=now)
-        report.entries, report.recipients = offer.out.entries, offer.out.recipients
-        return report
+        if self.policy is None:
+            return ReleaseReport()
+        done = applying.Review(self, self.policy, now=now).batch(connection, after=after, limit=limit)
+        return ReleaseReport(entries=done.entries, recipients=done.recipients, last=done.last)
 
     def sign_again(self, connection: Connection, rows: Sequence[Row[Any]], *, by: str, now: int) -> ReleaseReport:
         """Sign versions in use again, as the next version with the same words, and offer them as corrections are.
@@ -217,9 +207,9 @@ class Publisher:
         Drafts of these records count on from the new version.
         """
         report = ReleaseReport()
-        second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
+        approved = approvals.of(connection, rows)
         self._supersede(connection, rows)
-        offer = Offer(self, connection, by=by, now=now, second=False)
+        offer = Offer(self, connection, by=by, now=now, second=None)
         for row in rows:
             schema, handling = get_schema(row.sch), json.loads(row.handling)
             groups = dict(bodies.reopen_row(row).groups)
@@ -231,7 +221,9 @@ class Publisher:
             signed = _Signed(0, (0, "", 0), issued, attributes, facets, title)
             (row_id,) = records.keep(connection, [signed.version(row.handling)], now=now)
             floor = Handling.from_json(handling)
-            offer.add(issued, attributes, row_id, second=row.rid in second, floor=floor)
+            # The words are the same, so what a second officer approved of them stays approved, and no more.
+            approvals.carry(connection, row, issued, now=now)
+            offer.add(issued, attributes, row_id, floor=floor, approved=approved.get(row.rid, {}))
             report.rids.append(row.rid)
         offer.write(now=now)
         drafts.count_on(connection, [row.rid for row in rows])
@@ -275,26 +267,34 @@ class Offer:
         *,
         by: str,
         now: int,
-        second: bool,
-        only_new: bool = False,
+        second: str | None,
         only: str | None = None,
         counters: Mapping[str, Given] | None = None,
     ) -> None:
         """`only`: one recipient, told everything anew, going on from these `counters` by record id (`restating`)."""
         self._publisher, self._connection = publisher, connection
-        self._now, self._second, self._only_new = now, second, only_new
+        self._now, self._second = now, second
         self._only, self._counters = only, counters or {}
         self._floor = Handling.from_json(publisher.handling)
         self._recipients = publisher.recipients()
         names = [recipient.id for recipient in self._recipients] if only is None else [only]
         self.out = Outgoing(connection, recipients=names, by=by, now=now, token=publisher.token)
+        # Another policy may have been activated since this publisher was made. From here on none is: the feeds are
+        # locked, and an activation needs them.
+        self._policy = publisher.policy
+        active = policies.in_force(connection)
+        if active is not None and (self._policy is None or active.version > self._policy.version):
+            self._policy = active
         self._outcome: tuple[object, Terms] | None = None
         self._leaves: list[tuple[str, str, str, int, str]] = []
+        self.waiting: dict[str, tuple[Version, dict[str, frozenset[str]]]] = {}
 
     def write(self, *, now: int) -> None:
         """Write all that was gathered."""
         self.out.write()
         duties.given(self._connection, self._leaves, now=now)
+        if self._policy is not None and self.waiting:
+            approvals.wait(self._connection, self.waiting, reviewed=list(self.waiting), policy=self._policy, now=now)
 
     def add(
         self,
@@ -302,34 +302,29 @@ class Offer:
         attributes: Attributes,
         row_id: int,
         *,
-        second: bool = False,
         floor: Handling | None = None,
+        approved: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         """Decide for every recipient, and gather what follows.
 
-        `second`: another officer has released this one. `floor`: the record's own, if it is not today's.
+        `floor`: the record's own, if it is not today's. `approved`: what a second officer approved of it before.
         """
-        policy = self._publisher.policy
         earlier = self._earlier(issued)
-        recipients = self._recipients
+        recipients: Sequence[Recipient] = self._recipients
         if issued.kind == addressing.KIND:
             recipients = self._address(issued, row_id, earlier, floor or self._floor)
-        if policy is None:
+        if self._policy is None:
             return
-        decisions = decide_all(
-            record=attributes, recipients=recipients, policy=policy, now=self._now,
-            floor=floor or self._floor,
-            issued=issued.iat, second_release=self._second or second,
-        )  # fmt: skip
-        everybody = {decision.recipient: decision for decision in decisions} if policy.relays else {}
-        if issued.ver > 1 or self._only_new or self._only is not None:
+        decisions = self._decide(attributes, issued, recipients, second=self._second is not None, floor=floor)
+        if self._policy.needing_release:
+            decisions = self._approve(issued, attributes, decisions, floor=floor, approved=approved)
+        everybody = {decision.recipient: decision for decision in decisions} if self._policy.relays else {}
+        if issued.ver > 1 or self._only is not None:
             feeds.forget_withheld(self._connection, issued.iss, issued.rid, recipient=self._only)
         for decision in decisions:
             if self._only is not None and decision.recipient != self._only:
                 continue
             previous = earlier.get(decision.recipient)
-            if self._only_new and previous is not None:
-                continue
             if previous is not None and HUB_ROLE in decision.who.roles:
                 # Leave that was given for an older version ends with it, unless it is given anew below.
                 self._leaves.append((issued.iss, issued.rid, decision.recipient, issued.ver, ""))
@@ -356,7 +351,7 @@ class Offer:
         terms = addressing.owed_terms(self.out, issued, floor)
         for recipient in self._recipients:
             previous = earlier.get(recipient.id)
-            if self._only not in {None, recipient.id} or (self._only_new and previous is not None):
+            if self._only not in {None, recipient.id}:
                 continue
             if recipient.id in to.owed:
                 self.out.append(
@@ -366,11 +361,7 @@ class Offer:
 
     def _leave(self, issued: Version, hub: Decision, everybody: Mapping[str, Decision]) -> str | None:
         """The relay grants that go with an entry to a hub, and that count from now on."""
-        publisher = self._publisher
-        clauses = relayed(hub, everybody, publisher.directory.group_members)
-        if not clauses:
-            return None
-        text = relaying.leave(issued, hub, clauses, fed=publisher.fed, signer=publisher.signer, now=self._now)
+        text = relaying.leave_for(self._publisher, issued, hub, everybody, now=self._now)
         if text is not None:
             self._leaves.append((issued.iss, issued.rid, hub.recipient, issued.ver, text_hash(text)))
         return text
@@ -379,10 +370,63 @@ class Offer:
         if self._only is not None:
             known = self._counters.get(issued.rid)
             return {} if known is None else {self._only: known}
-        if issued.ver == 1 and not self._only_new:
+        if issued.ver == 1:
             return {}
         found = feeds.grants(self._connection, issued.iss, [issued.rid])
         return {recipient: row for (recipient, _), row in found.items()}
+
+    def _decide(
+        self,
+        attributes: Attributes,
+        issued: Version,
+        recipients: Sequence[Recipient],
+        *,
+        second: bool,
+        floor: Handling | None,
+    ) -> list[Decision]:
+        assert self._policy is not None  # noqa: S101 - `add` has looked
+        return decide_all(
+            record=attributes, recipients=recipients, policy=self._policy, now=self._now,
+            floor=floor or self._floor, issued=issued.iat, second_release=second,
+        )  # fmt: skip
+
+    def _approve(
+        self,
+        issued: Version,
+        attributes: Attributes,
+        decisions: list[Decision],
+        *,
+        floor: Handling | None,
+        approved: Mapping[str, frozenset[str]] | None,
+    ) -> list[Decision]:
+        """Keep for whom the second officer's release counts; without one, note that it would give more."""
+        assert self._policy is not None  # noqa: S101 - `add` has looked
+        who = [decision.who for decision in decisions]
+        others = self._decide(attributes, issued, who, second=self._second is None, floor=floor)
+        pairs = list(zip(decisions, others, strict=True))
+        if self._only is not None:  # what is told anew is what was approved when it was released
+            approved = approvals.of(self._connection, [issued]).get(issued.rid, {})
+        if approved is not None:
+            covered = approved
+            return [
+                Decision(plain.who, deciding.covered_by(plain.outcome, released.outcome, covered.get(plain.recipient)))
+                for plain, released in pairs
+            ]
+        if self._second is None:
+            wider = {more.recipient: more.query for less, more in pairs if more.query != less.query}
+            if wider:
+                self.waiting[issued.rid] = issued, wider
+            return decisions
+        audience = {more.recipient: more.query for more, less in pairs if more.query != less.query}
+        token = None
+        if self._publisher.approve is not None:
+            hashed = approvals.hash_of(issued.rid, issued.ver, issued.jh, audience)
+            token = self._publisher.approve(approvals.claims(issued.rid, issued.ver, issued.jh, hashed))
+        approvals.give(
+            self._connection, issued, audience, policy=self._policy.version, by=self._second, token=token,
+            now=self._now,
+        )  # fmt: skip
+        return decisions
 
     def _terms(self, issued: Version, decision: Decision) -> Terms:
         """What follows from an outcome is the same for all recipients who share it (one evaluation, one mask)."""

@@ -27,6 +27,7 @@ from crypto import b64, jcs
 from federation.attributes import Recipient
 from federation.errors import FederationError
 from federation.grants import EVIDENCE_PURPOSE, Action, Handling, may, strictest
+from federation.policy import relayed
 from federation.relay import JOINT, MAX_GRANTS, Passed, RelayGrant, covered, sign_relay_grant, verify_relay_grant
 from node.services import bodies
 from node.services.outgoing import Outgoing, Terms
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from federation.envelope import IssuedRecord, VerifiedRecord
     from federation.membership import Member
     from federation.policy import Decision, Relayed
+    from node.services.publishing import Publisher
     from node.storage.database import Database
 
 DAY: Final = 86_400
@@ -80,6 +82,16 @@ def leave(
         )  # fmt: skip
         tokens.append(grant.token)
     return JOINT.join(tokens) or None
+
+
+def leave_for(
+    publisher: Publisher, issued: Any, hub: Decision, everybody: Mapping[str, Decision], *, now: int
+) -> str | None:
+    """The relay grants that go with an entry of `publisher`'s record to a hub; None for who is none, or is not let."""
+    clauses = relayed(hub, everybody, publisher.directory.group_members)
+    if not clauses:
+        return None
+    return leave(issued, hub, clauses, fed=publisher.fed, signer=publisher.signer, now=now)
 
 
 def _purpose(handling: Handling) -> str | None:

@@ -22,7 +22,7 @@ from node.services import bodies
 from node.services.outgoing import Outgoing, Terms
 from node.services.publishing import Offer
 from node.storage import records, settlements
-from node.storage.tables import draft, grant_out, record, tombstone
+from node.storage.tables import grant_out, record, tombstone
 
 if TYPE_CHECKING:
     from node.services.publishing import Publisher
@@ -47,13 +47,12 @@ def restate(connection: Connection, publisher: Publisher, peer: str, *, after: i
     chosen = records.visible().where(record.c.iss == publisher.node, record.c.id > after).order_by(record.c.id)
     rows = connection.execute(chosen.limit(BATCH)).all()
     if rows and active:
-        second = set(connection.scalars(select(draft.c.rid).where(draft.c.second_by.is_not(None))))
-        offer = Offer(publisher, connection, by="recovery", now=now, second=False, only=peer, counters=counters)
+        offer = Offer(publisher, connection, by="recovery", now=now, second=None, only=peer, counters=counters)
         for row in rows:
             opened = bodies.reopen_row(row)
             attributes = get_schema(row.sch).attributes(opened.groups, handling=json.loads(row.handling))
             floor = Handling.from_json(json.loads(row.handling))
-            offer.add(opened, attributes, row.id, second=row.rid in second, floor=floor)
+            offer.add(opened, attributes, row.id, floor=floor)
         offer.write(now=now)
     if rows:
         return int(rows[-1].id)

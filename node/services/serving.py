@@ -2,6 +2,7 @@
 
 A body is presented as (mask of the entry) ∩ (granted now): what was withdrawn since does not leave with an old entry.
 One whose time of keeping is over for the recipient (its floor, this entry's grant, or the newest one) is not presented.
+While a policy is not yet applied to a record, "now" is what that policy decides (`gating`).
 The checkpoint of a page is signed when it is asked for; the feed's history was fixed when its entries were appended.
 
 Trust: the peer is the one who signed the request. It gets its own feeds and learns nothing of others.
@@ -22,7 +23,7 @@ from federation import keeping
 from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotFound, Refused
 from federation.feed import FeedId, Lane, key_name
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
-from node.services import bodies, disclosing
+from node.services import bodies, disclosing, gating, tripwires
 from node.storage import duties, feeds, settlements
 from node.storage.tables import entry_out, feed_out, shared
 
@@ -128,17 +129,21 @@ class Server:
         begin = merkle.CompactRange() if row is None else feeds.range_at(connection, row.id, shown.size)
         return shown.root == begin.root()
 
-    @staticmethod
     def _entries(  # noqa: PLR0917 - called from one place
-        connection: Connection, row: Row[Any], recipient: str, start: int, limit: int, now: int
+        self, connection: Connection, row: Row[Any], recipient: str, start: int, limit: int, now: int
     ) -> list[PageEntry]:
         entries: list[PageEntry] = []
         room = ROOM
         items = feeds.out_entries(connection, row.id, recipient, start, limit)
         named = {item.n: found[1] for item in items if (found := _RELAYED.search(item.leaf))}
         texts = duties.texts_of(connection, set(named.values()))
+        gate = gating.gate(connection, directory=self.directory, recipient=recipient, now=now)
+        allowed = {} if gate is None else gate.masks(item.record for item in items if item.record is not None)
+        wires = tripwires.load(connection)
         for item in items:
-            body = _body(item, now)
+            body = _body(item, now, allowed.get(item.record, -1))
+            if body is not None and wires and wires.stops_body(item.rid, body, recipient):
+                body = None
             # A grant is of use only to who gets the body with it.
             entry = PageEntry(item.leaf, body, texts.get(named.get(item.n, "")) if body is not None else None)
             room -= len(entry.e) + len(entry.s or "") + len(entry.rg or "") + ENTRY_FRAME + entry.e.count('"')
@@ -157,15 +162,18 @@ class Server:
         )
 
 
-def _body(item: Row[Any], now: int) -> str | None:
-    """What of the entry's record may be shown to the recipient now; None when something later took its place."""
+def _body(item: Row[Any], now: int, allowed: int) -> str | None:
+    """What of the entry's record may be shown to the recipient now; None when something later took its place.
+
+    `allowed` bounds it while a policy is applied (-1: not at all).
+    """
     if item.jwt is None or item.state not in SHOWN_STATES or item.granted is None or item.granted_ver != item.ver:
         return None
     if keeping.is_over(item.keep_until, now) or keeping.is_over(item.granted_until, now):
         return None
     if _SETS_A_TIME in item.leaf and keeping.is_over(keeping.stated(item.leaf, None), now):
         return None
-    wanted = int(item.mask, 16) & int(item.granted, 16)
+    wanted = int(item.mask, 16) & int(item.granted, 16) & allowed
     if not wanted:
         return None
     return bodies.presentation(item.jwt, item.disclosures, int(item.held, 16), wanted)

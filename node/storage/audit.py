@@ -84,6 +84,12 @@ def decision_body(connection: Connection, content_hash: str) -> str | None:
     return connection.scalar(select(decision.c.body).where(decision.c.hash == content_hash))
 
 
+def decision_bodies(connection: Connection, hashes: Sequence[str]) -> dict[str, str]:
+    """Stored decisions by their hashes."""
+    found = connection.execute(select(decision.c.hash, decision.c.body).where(decision.c.hash.in_(list(hashes))))
+    return {row.hash: row.body for row in found}
+
+
 def rows(connection: Connection, *, rid: str | None = None, limit: int = 100) -> list[Row[Any]]:
     """The newest rows, of one record or of all."""
     statement = select(disclosure).order_by(disclosure.c.id.desc()).limit(limit)

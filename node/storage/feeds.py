@@ -203,10 +203,12 @@ def out_entries(connection: Connection, feed: int, recipient: str, start: int, l
             entry_out.c.n,
             entry_out.c.leaf,
             entry_out.c.mask,
+            entry_out.c.record,
             record.c.jwt,
             record.c.disclosures,
             record.c.mask.label("held"),
             record.c.state,
+            record.c.rid,
             record.c.ver,
             record.c.keep_until,
             grant_out.c.mask.label("granted"),
@@ -234,6 +236,49 @@ def grants(connection: Connection, iss: str, rids: Collection[str]) -> dict[tupl
     """What each recipient was granted of these records so far, by (recipient, rid)."""
     rows = connection.execute(select(grant_out).where(grant_out.c.iss == iss, grant_out.c.rid.in_(list(rids))))
     return {(row.recipient, row.rid): row for row in rows}
+
+
+def grants_to(
+    connection: Connection, iss: str, rids: Collection[str], recipients: Collection[str]
+) -> dict[tuple[str, str], Row[Any]]:
+    """What these recipients were granted of these records so far, by (recipient, rid)."""
+    rows = connection.execute(
+        select(grant_out).where(
+            grant_out.c.iss == iss, grant_out.c.rid.in_(list(rids)), grant_out.c.recipient.in_(list(recipients))
+        )
+    )
+    return {(row.recipient, row.rid): row for row in rows}
+
+
+def who_has(connection: Connection, iss: str, rids: Collection[str]) -> dict[str, list[tuple[int, int, str, str]]]:
+    """For each record what was granted: (version, mask, decision, recipients joined by commas).
+
+    Recipients with equal grants are one row: a record that went to two hundred is a few rows, and not two hundred.
+    """
+    joined = (
+        func.group_concat(grant_out.c.recipient, ",")
+        if connection.dialect.name == "sqlite"
+        else func.string_agg(grant_out.c.recipient, ",")
+    )
+    rows = connection.execute(
+        select(grant_out.c.rid, grant_out.c.ver, grant_out.c.mask, grant_out.c.decision, joined)
+        .where(grant_out.c.iss == iss, grant_out.c.rid.in_(list(rids)))
+        .group_by(grant_out.c.rid, grant_out.c.ver, grant_out.c.mask, grant_out.c.decision)
+    )
+    found: dict[str, list[tuple[int, int, str, str]]] = {}
+    for rid, ver, mask, decided, recipients in rows:
+        found.setdefault(rid, []).append((ver, int(mask, 16), decided, recipients))
+    return found
+
+
+def forget_withholding(connection: Connection, keys: Sequence[tuple[str, str, str]]) -> None:
+    """Remove that these got nothing, by (recipient, iss, rid)."""
+    if keys:
+        statement = delete(withheld).where(
+            withheld.c.recipient == bindparam("one"), withheld.c.iss == bindparam("two"),
+            withheld.c.rid == bindparam("three"),
+        )  # fmt: skip
+        connection.execute(statement, [{"one": one, "two": two, "three": three} for one, two, three in keys])
 
 
 def forget_grants(connection: Connection, keys: Sequence[tuple[str, str, str]]) -> None:

@@ -48,6 +48,8 @@ STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     "correct": {"pick": PICK},
     "change_policy": {"node": NODE, "rules": st.lists(RULE, max_size=4)},
     "issue_under_another_policy": {"node": NODE, "kind": KIND, "rules": st.lists(RULE, min_size=1, max_size=4)},
+    "activate_and_break_off": {"node": NODE, "rules": st.lists(RULE, max_size=4), "batches": st.integers(0, 2)},
+    "go_on_with_the_review": {"node": NODE, "batches": st.integers(0, 2)},
     "poll": {"me": NODE, "peer": NODE, "lane": LANE},
     "pull_from_everybody": {"me": NODE},
     "everybody_pulls": {},

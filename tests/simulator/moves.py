@@ -81,6 +81,19 @@ def issue_under_another_policy(world: World, *, node: int, kind: str, rules: lis
 
 
 @move
+def activate_and_break_off(world: World, *, node: int, rules: list[dict[str, Any]], batches: int) -> None:
+    """Other rules are put in force, and what was released before is looked at only in part: a crash, a long night."""
+    world.set_policy(name(world, node), rules, batches=batches)
+
+
+@move
+def go_on_with_the_review(world: World, *, node: int, batches: int) -> None:
+    """The review goes on where it stood."""
+    if world.nodes[name(world, node)].policy is not None:
+        world.review(name(world, node), batches=batches)
+
+
+@move
 def poll(world: World, *, me: int, peer: int, lane: str) -> None:
     """One node drains one lane of another."""
     if name(world, me) != name(world, peer):

@@ -34,12 +34,12 @@ from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
 from node.api import peer_inventories
-from node.services import epochs, presenting
+from node.services import applying, epochs, presenting
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
 from node.services.reconciling import Reconciler
 from node.services.serving import Server, accept_receipt
-from node.storage import drafts
+from node.storage import applications, drafts, policies
 from node.storage.nonces import Nonces
 from node.storage.tables import draft, record
 from tests.evil.peer import EvilFeed, EvilPeer
@@ -116,7 +116,8 @@ class Version:
     """The same, never emptied: what may have arrived and may still be held."""
 
     def grant(self, recipient: str, groups: set[str]) -> None:
-        self.granted[recipient], self.ever[recipient] = groups, groups
+        self.granted[recipient] = groups
+        self.ever[recipient] = self.ever.get(recipient, set()) | groups
 
 
 @dataclass
@@ -442,35 +443,61 @@ class World:
             node.skew = 0
             node.desk_database.moment = node.release_database.moment = None
             node.loops.clear()
+        for me, node in self.nodes.items():
+            if node.policy is not None:
+                self.review(me)
         for _ in range(2):
             for me in self.nodes:
                 self.round(me)
 
     # What administrations do
 
-    def set_policy(self, me: str, rules: list[dict[str, Any]]) -> None:
-        """Put other rules in force, and offer what nobody was offered yet."""
+    def set_policy(self, me: str, rules: list[dict[str, Any]], *, batches: int | None = None) -> None:
+        """Put other rules in force and look again at what was released; with `batches` only at the first of it."""
         node = self.nodes[me]
         node.rules, node.policy_version = rules, node.policy_version + 1
-        node.policy = compile_policy(load_policy(policy_text(me, node.policy_version, rules), format="json"))
+        body = policy_text(me, node.policy_version, rules)
+        node.policy = compile_policy(load_policy(body, format="json"))
         self.now += 1
+        with node.database.write() as connection:
+            policies.activate(
+                connection, version=node.policy_version, body=body, author="one", by="two", now=self.clock(me)()
+            )
+        self._narrow(me)
+        self.review(me, batches=batches)
+
+    def review(self, me: str, *, batches: int | None = None) -> None:
+        """Go on with the review of the policy in force, at most so many batches of two records."""
+        node, database = self.nodes[me], self.nodes[me].release_database
+        while batches != 0:
+            work = applying.advance(database, self.publisher(me), now=self.clock(me)(), limit=2)
+            try:
+                for number, _ in enumerate(work, 1):
+                    if number == batches:
+                        work.close()
+                        break
+            except Crash:
+                self.counts["crash of a review"] += 1
+                database = node.database
+                continue
+            break
+        self._narrow(me)
+
+    def _narrow(self, me: str) -> None:
+        """What may leave now: what the rules allow of records that are reviewed; of others, less what they forbid."""
+        with self.nodes[me].database.read() as connection:
+            row = applications.find(connection, self.nodes[me].policy_version)
+            rows = connection.execute(
+                select(draft.c.reference, record.c.ver, record.c.id).join(record, record.c.rid == draft.c.rid)
+            )
+            numbers = {(one.reference, one.ver): one.id for one in rows}
         for reference, ver in self.newest.items():
             version = self.versions[reference, ver]
             if version.node == me:
+                reviewed = row.done or numbers[reference, ver] <= row.position
                 for recipient, groups in self.allowed(version).items():
-                    # What was offered before stays as it was offered until the next version.
-                    if groups and recipient not in self._ever(reference):
-                        version.grant(recipient, groups)
-        with node.database.write() as connection:
-            self.publisher(me).offer_again(connection, now=self.clock(me)())
-
-    def _ever(self, reference: str) -> set[str]:
-        return {
-            recipient
-            for (other, _), version in self.versions.items()
-            if other == reference
-            for recipient in version.ever
-        }
+                    before = version.granted.get(recipient, set())
+                    version.grant(recipient, groups if reviewed else groups & before)
 
     def allowed(self, version: Version) -> dict[str, set[str]]:
         """Who may have which groups, by the rules in force: grants less withholdings, nothing by default."""

@@ -74,14 +74,14 @@ approval = Table(
     Column("jh", String(43), nullable=False),
     Column("audience", Text, nullable=False),
     Column("audience_hash", String(43), nullable=False),
-    Column("state", String(16), nullable=False),  # waiting | given
+    Column("state", String(16), nullable=False),  # waiting | given | void
     Column("policy", Integer, nullable=False),
     Column("asked_at", BigInteger, nullable=False),
     Column("by", Text),
     Column("at", BigInteger),
     Column("token", Text),
-    UniqueConstraint("rid", "ver", "state"),
-    Index(None, "state"),
+    Index(None, "rid"),
+    Index(None, "state", "id"),
 )
 """A second officer's word on one version of a record and the audience it is for, and what waits for such a word."""
 

@@ -191,20 +191,28 @@ def test_an_activation_does_not_stand_in_for_the_second_officer(federation: tupl
         assert {reason.group: reason.verdict for reason in found.reasons}["narrative"] == verdict
 
 
-def test_a_failed_offer_leaves_the_old_policy_in_force(
-    federation: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+def test_a_review_that_breaks_off_is_gone_on_with_and_the_policy_is_in_force_meanwhile(
+    federation: tuple[Home, Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gb, _ = federation
+    load(gb, sheet(tmp_path / "s.csv", row("A", brands="Nike")))
+    release(gb)
     publisher = gb.publisher()
 
     def breaks(*_: object, **__: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(type(publisher), "offer_again", breaks)
     policy = POLICY.format(version=1, rules=EVERYTHING)
-    with pytest.raises(OSError, match="no space"):
-        policing.activate(gb.database, policy, node="GB", by="B", publisher=publisher, now=gb.clock())
-    assert gb.policy() is None
+    with monkeypatch.context() as patch:
+        patch.setattr("node.services.applying.Review.batch", breaks)
+        with pytest.raises(OSError, match="no space"):
+            policing.activate(gb.database, policy, node="GB", by="B", publisher=publisher, now=gb.clock())
+    compiled = gb.policy()
+    assert compiled is not None
+    assert compiled.version == 1
+    assert sizes(gb).get("bulk", 0) == 0
+    assert gb.offer_again() == {"FR"}
+    assert sizes(gb)["bulk"] == 1
 
 
 def test_an_alert_from_a_seizure_takes_no_name_and_links_only_what_is_released(
