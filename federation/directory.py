@@ -7,6 +7,7 @@ That file is one JSON object (times are whole seconds since 1970, in UTC):
      "version": 7, "issued": 1767225600,      one version, one content; versions only grow
      "regions": ["ESA", "EUR"],
      "groups": {"east": {"1": ["KE"], "2": ["KE", "TZ"]}},      named groups, every version that ever was
+     "group_times": {"east": {"2": 1767225600}},     optional: when a version was published first
      "nodes": [{
         "id": "KE", "name": "Kenya Revenue Authority", "kind": "administration|rilo|oversight",
         "country": "KE", "region": "ESA",     country: of administrations; region: of `regions`, or absent
@@ -128,6 +129,7 @@ def parse_directory(data: bytes) -> Directory:
         groups=MappingProxyType(groups),
         keys=MappingProxyType(keys),
         by_use=MappingProxyType({owner: tuple(listed) for owner, listed in by_use.items()}),
+        group_times=_group_times(top.object("group_times"), groups) if "group_times" in top else {},
         enc=MappingProxyType(enc),
     )
 
@@ -177,6 +179,17 @@ def _groups(groups: Fields, ids: frozenset[str]) -> dict[str, Mapping[int, froze
         if not by_version:
             raise groups.refuse(name, "has no version")
         found[name] = MappingProxyType(by_version)
+    return found
+
+
+def _group_times(times: Fields, groups: Mapping[str, Mapping[int, frozenset[str]]]) -> dict[str, Mapping[int, int]]:
+    found: dict[str, Mapping[int, int]] = {}
+    for name in times.value:
+        versions = times.object(name)
+        for version in versions.value:
+            if not GROUP_VERSION.fullmatch(version) or int(version) not in groups.get(name, {}):
+                raise versions.refuse(version, "is not a version of a listed group")
+        found[name] = MappingProxyType({int(version): versions.whole(version) for version in versions.value})
     return found
 
 

@@ -111,6 +111,8 @@ class Directory:
     keys: Mapping[str, ListedKey] = field(repr=False)
     """Every key of a known use by its id, revoked and expired ones included."""
     by_use: Mapping[tuple[str, KeyUse], tuple[ListedKey, ...]] = field(repr=False, compare=False)
+    group_times: Mapping[str, Mapping[int, int]] = field(default_factory=dict, compare=False)
+    """When each version of each group was published first, in seconds, as far as the directory tells."""
     enc: Mapping[str, tuple[ListedEncKey, ...]] = field(default_factory=dict, repr=False, compare=False)
     """The keys to which bundles for a node are sealed, by node."""
 
@@ -168,6 +170,15 @@ class Directory:
         if not separator or not (version.isascii() and version.isdecimal()):
             return frozenset()
         return self.groups.get(name, {}).get(int(version), frozenset())
+
+    def removed_since(self, name: str, node: str) -> int | None:
+        """Return since when the newest versions of a group no longer list a node; None if they do, or nobody tells."""
+        since = None
+        for version, listed in sorted(self.groups.get(name, {}).items(), reverse=True):
+            if node in listed:
+                break
+            since = self.group_times.get(name, {}).get(version)
+        return since
 
     def newest_group(self, name: str) -> str | None:
         """Return the newest version of the group as `id@version`, or None if there is no such group."""

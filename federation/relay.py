@@ -30,14 +30,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from crypto import b64, jcs, jws, strictjson
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, UnknownKey
 from federation.directory import NODE_ID
 from federation.errors import FederationError, GrantExceeded, Malformed, NoRelayGrant, Refused
 from federation.feed import mask_text
 from federation.grants import Handling, HandlingRefused, strictest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from crypto.keys import PublicKey
     from crypto.signer import Signer
@@ -138,12 +138,33 @@ def verify_relay_grant(token: str, *, directory: Directory, now: int) -> RelayGr
         raise NoRelayGrant(f"the relay grant is refused: {error.detail}") from error
 
 
+def signed_grant(token: str, *, directory: Directory) -> RelayGrant:
+    """Open a relay grant that somebody signed at some time, whatever has become of the key; raises `NoRelayGrant`.
+
+    For proofs about what a hub did: a key that has expired or was revoked since does not make the hub a liar.
+    """
+    try:
+        return _open(token, directory=directory, key_of=directory.keys.get)
+    except FederationError as error:
+        raise NoRelayGrant(f"the relay grant is refused: {error.detail}") from error
+
+
 def _verify(token: str, *, directory: Directory, now: int) -> RelayGrant:
+    grant = _open(token, directory=directory, key_of=lambda kid: directory.key(kid, use="record", at=now))
+    if grant.iat > now + MAX_CLOCK_SKEW or not grant.iat < grant.exp <= grant.iat + MAX_LIFETIME:
+        raise Malformed("its times do not follow one another, or it was signed in the future")
+    return grant
+
+
+def _open(token: str, *, directory: Directory, key_of: Callable[[str], ListedKey | None]) -> RelayGrant:
     seen: list[ListedKey] = []
 
     def key_for(kid: str) -> PublicKey:
-        seen.append(directory.key(kid, use="record", at=now))
-        return seen[-1].public
+        listed = key_of(kid)
+        if listed is None or listed.use != "record":
+            raise UnknownKey("no node of this federation lists a record key with this id")
+        seen.append(listed)
+        return listed.public
 
     try:
         payload = jws.verify_compact(token, typ=RELAY_TYP, key_for=key_for, max_bytes=MAX_GRANT_BYTES)
@@ -154,10 +175,7 @@ def _verify(token: str, *, directory: Directory, now: int) -> RelayGrant:
         raise Malformed("it has not exactly the members of the protocol")
     if claims["fed"] != directory.fed or claims["iss"] != seen[-1].node:
         raise Malformed("it is of another federation, or not signed by its issuer")
-    grant = _read(claims, token)
-    if grant.iat > now + MAX_CLOCK_SKEW or not grant.iat < grant.exp <= grant.iat + MAX_LIFETIME:
-        raise Malformed("its times do not follow one another, or it was signed in the future")
-    return grant
+    return _read(claims, token)
 
 
 def _read(claims: Mapping[str, Any], token: str) -> RelayGrant:

@@ -1,9 +1,10 @@
 """Transferable proof that a member signed what no honest node signs: verified with nothing but the directory.
 
 `form` is the envelope in which a proof travels and its content hash; `forks` proves two histories of a feed, two
-envelopes of one version and a version chain that forks; `logs` proves two histories of a disclosure log; `entry` proves
-that a node's own signed feed holds an entry, for proofs about what that node passed on. A prover belongs to one type
-and stands in `PROVERS`: a part that has a proof of its own adds a module beside these, and its line there.
+envelopes of one version and a version chain that forks; `logs` proves two histories of a disclosure log; `relays`
+proves what a hub passed on without leave; `entry` proves that a node's own signed feed holds an entry, for proofs about
+what that node passed on. A prover belongs to one type and stands in `PROVERS`: a part that has a proof of its own adds
+a module beside these, and its line there.
 
 Trust: the bytes are hostile, and nothing in them is believed that is not signed by a key of the accused.
 """
@@ -27,6 +28,7 @@ from federation.evidence.forks import (
 )
 from federation.evidence.form import MAX_EVIDENCE_BYTES, Evidence, EvidenceRefused, Proven, parse_evidence
 from federation.evidence.logs import LOG_FORK, log_fork, prove_log_fork
+from federation.evidence.relays import RELAY_BREACH, prove_relay_breach, relay_breach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +43,7 @@ __all__ = [
     "MAX_EVIDENCE_BYTES",
     "PROVERS",
     "RECORD_EQUIVOCATION",
+    "RELAY_BREACH",
     "VERSION_FORK",
     "Evidence",
     "EvidenceRefused",
@@ -50,6 +53,7 @@ __all__ = [
     "parse_evidence",
     "prove",
     "record_equivocation",
+    "relay_breach",
     "verify_evidence",
     "version_fork",
 ]
@@ -59,6 +63,7 @@ PROVERS: Final[Mapping[str, Prover]] = MappingProxyType(
         FEED_FORK: prove_feed_fork,
         LOG_FORK: prove_log_fork,
         RECORD_EQUIVOCATION: prove_record_equivocation,
+        RELAY_BREACH: prove_relay_breach,
         VERSION_FORK: prove_version_fork,
     }
 )

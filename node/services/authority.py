@@ -223,6 +223,11 @@ def publish(folder: Path, *, now: int, secret: bytes | None = None, lifetime: in
         root.expires = moment(now + LONG_LIFETIME)
         repository.sign(root)
 
+    for name, versions in document["groups"].items():
+        # Since when somebody is no longer in a group: what a hub is held to.
+        times = document.setdefault("group_times", {}).setdefault(name, {})
+        for number in versions:
+            times.setdefault(number, now)
     content = hashlib.sha256(orjson.dumps(_content(document), option=orjson.OPT_SORT_KEYS)).hexdigest()
     targets = repository.newest(Targets)
     changed = targets is None or document.get("published") != content

@@ -18,10 +18,10 @@ from sqlalchemy import select
 
 from crypto import b64, merkle
 from federation.errors import FederationError, FeedFork
-from federation.evidence import Evidence, feed_fork, prove, record_equivocation, version_fork
+from federation.evidence import Evidence, feed_fork, prove, record_equivocation, relay_breach, version_fork
 from federation.evidence.entry import entry_parts
 from node.storage import evidence as kept
-from node.storage import records
+from node.storage import feeds, records
 from node.storage.tables import entry_in
 
 if TYPE_CHECKING:
@@ -132,6 +132,24 @@ def signed_entry(connection: Connection, feed: Row[Any], name: FeedId, n: int) -
     return entry_parts(name, leaves[n].decode(), proof=proof, note=feed.note)
 
 
+def of_relays(
+    connection: Connection, name: FeedId, aside: Sequence[tuple[int, str | None]], *, directory: Directory, now: int
+) -> None:
+    """Keep proof that a hub passed on what it was not let: entries that were put aside for it (index, relay grants).
+
+    One a page is enough, and is all that is worked out: a hub that floods with them costs no more than one that does
+    not. What does not prove itself (a directory that had not spread) accuses nobody.
+    """
+    feed = feeds.in_feed(connection, name.sender, name.lane)
+    for n, grants in aside:
+        if feed is None:
+            return
+        found = relay_breach(name.sender, signed_entry(connection, feed, name, n), grants)
+        if _proves(found, directory):
+            keep(connection, found, directory=directory, now=now)
+            return
+
+
 def _proves(found: Evidence, directory: Directory) -> bool:
     try:
         prove(found, directory)
@@ -142,8 +160,6 @@ def _proves(found: Evidence, directory: Directory) -> bool:
 
 def _by_consistency(connection: Connection, page: VerifiedPage, note: str, *, size: int, prefix: bytes) -> Evidence:
     """The page's own checkpoint against an older note of a size inside it: the tree begins with another root."""
-    from node.storage import feeds  # noqa: PLC0415 - only when a fork is found
-
     row = feeds.in_feed(connection, page.feed.sender, page.feed.lane)
     held = [] if row is None else _leaves(connection, row.id, page.start)
     leaves = [*held, *(entry.e.encode() for entry in page.entries)]

@@ -17,7 +17,7 @@ from crypto import merkle
 from federation import inbox
 from federation.envelope import verify_record
 from federation.epochs import check_new_epoch
-from federation.errors import FeedFork, Malformed, NotFound
+from federation.errors import FeedFork, Malformed, NotFound, ProblemType
 from federation.feed import FeedId, Lane, parse_leaf
 from federation.grants import Handling, strictest
 from federation.keeping import is_over, time_of
@@ -139,6 +139,8 @@ class PeerDesk:
                 note=page.checkpoint.note, head=page.head.size, now=now,
             )  # fmt: skip
             evidence.follow(connection, page, now=now)
+            breaches = [(item.n, item.entry.rg) for item in effects if _is_breach(item, page.feed.sender)][:1]
+            evidence.of_relays(connection, page.feed, breaches, directory=directory, now=now)
             if page.complete:
                 quarantine.report_unexplained(connection, page.feed.sender, now=now)
             receipt = make_receipt(
@@ -158,6 +160,16 @@ class PeerDesk:
             stored=stored,
             quarantined=counts.get("quarantine", 0),
         )
+
+
+def _is_breach(effect: inbox.Effect, sender: str) -> TypeGuard[inbox.Quarantine]:
+    """Whether a hub passed on what it was not let, by the look of it; `evidence` proves it."""
+    return (
+        isinstance(effect, inbox.Quarantine)
+        and effect.leaf is not None
+        and effect.leaf.iss not in {"", sender}
+        and effect.problem in {ProblemType.NO_RELAY_GRANT, ProblemType.GRANT_EXCEEDED}
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def test_the_same_version_sent_again_does_not_end_the_dispute(peer, victim):
     assert in_use(victim) == set()
     with victim.database.write() as connection:
         for row in quarantine.listing(connection):
-            retry(connection, row, directory=victim.world.fed.directory, now=NOW)
+            retry(connection, row, node="TZ", directory=victim.world.fed.directory, now=NOW)
     assert in_use(victim) == set()
     assert len(victim.rows(kept)) == 1
 
