@@ -24,6 +24,7 @@ from node.services import (
     annotating,
     attachments,
     collector,
+    counters,
     disclosing,
     founding,
     offering,
@@ -140,11 +141,7 @@ class Home:
 
     def blobs(self) -> Blobs:
         """The store of attachments."""
-        settings = self.settings
-        return open_blobs(
-            settings.blobs_url, endpoint=settings.blobs_endpoint, region=settings.blobs_region,
-            credentials=settings.bucket_keys,
-        )  # fmt: skip
+        return open_blobs_of(self.settings)
 
     def picture_intake(self) -> Intake:
         """Where officers' pictures and files come in."""
@@ -213,6 +210,11 @@ class Home:
             log_signer=self.signer("log"), clock=self.clock, publisher=self.publisher,
         )  # fmt: skip
 
+    def count(self) -> None:
+        """Raise the counters beside the database to what it has reached."""
+        directory = self.membership.current().version if self.membership.joined() else 0
+        counters.advance(self.settings.home, self.database, directory=directory)
+
     def settle(self) -> Collection[str]:
         """Offer everything again to peers that have shown what they hold since a restore; whose feeds have grown."""
         return reconciling.settle_all(self.database, self.publisher(), now=self.clock())
@@ -229,6 +231,7 @@ class Home:
             Chore(name="fetch attachments", seconds=FETCH_SECONDS, run=self._fetch_if_due),
             Chore(name="erase attachments", seconds=SWEEP_SECONDS, run=self._sweep_pictures),
             Chore(name="compare attachments", seconds=RECONCILE_SECONDS, run=self._reconcile_pictures),
+            Chore(name="counters", seconds=counters.SECONDS, run=self.count),
         )
 
     def end_fallen(self) -> Collection[str]:
@@ -253,17 +256,31 @@ class Home:
             )  # fmt: skip
 
 
+def open_blobs_of(settings: Settings) -> Blobs:
+    """The store of attachments that the settings name."""
+    return open_blobs(
+        settings.blobs_url, endpoint=settings.blobs_endpoint, region=settings.blobs_region,
+        credentials=settings.bucket_keys,
+    )  # fmt: skip
+
+
 def open_home(home: Path, *, clock: Callable[[], int] = wall_clock, migrate: bool = False) -> Home:
     """Read a home. With `migrate` its database is brought to the newest schema, else the schema must fit."""
-    settings = load(home)
-    database = Database(settings.database_url)
+    opened = assemble(home, clock=clock)
     if migrate:
-        database.upgrade()
+        opened.database.upgrade()
     else:
-        database.check_schema()
+        opened.database.check_schema()
+    counters.notice(home, opened.database, now=clock())
+    return opened
+
+
+def assemble(home: Path, *, clock: Callable[[], int] = wall_clock) -> Home:
+    """The parts of a home as they are, whatever state they are in: for who looks what is wrong with them."""
+    settings = load(home)
     return Home(
         settings=settings,
-        database=database,
+        database=Database(settings.database_url),
         membership=Membership(DirectoryMirror(home / "directory")),
         clock=clock,
     )

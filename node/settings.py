@@ -270,6 +270,24 @@ def remember_directory(settings: Settings, url: str) -> None:
     temporary.replace(path)
 
 
+def move_database(path: Path, url: str) -> None:
+    """Give another database in the file of a home that was restored; everything else stays as it is written there."""
+    lines = path.read_text("utf-8").splitlines()
+    section = ""
+    for at, line in enumerate(lines):
+        if line.startswith("["):
+            section = line.strip()
+        elif section == "[database]" and re.match(r"url\s*=", line):
+            lines[at] = f"url = {json.dumps(url)}"
+            break
+    else:
+        if "[database]" in lines:
+            lines.insert(lines.index("[database]") + 1, f"url = {json.dumps(url)}")
+        else:
+            lines += ["", "[database]", f"url = {json.dumps(url)}"]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+
+
 def config_folder() -> Path:
     """The shipped configuration: examples, mappings, sample data and policies."""
     here = Path(__file__).resolve().parent

@@ -28,6 +28,7 @@ from node.cli import (
     pictures,
     policy,
     reading,
+    recovery,
     releasing,
     remarking,
     verifying,
@@ -86,6 +87,7 @@ for _family in (
     verifying,
     audit,
     keeping,
+    recovery,
     bench,
 ):
     _family.register(app)

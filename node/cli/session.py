@@ -38,6 +38,7 @@ class Session:
         home = open_home(self.home, migrate=migrate)
         try:
             yield home
+            home.count()
         finally:
             home.close()
 

@@ -128,6 +128,10 @@ class Blobs:
         self._write(f"{PRIVATE}/{key}", data)
         return key
 
+    def restore_private(self, key: str, data: bytes) -> None:
+        """Put an original back under the key that it had; durable once it returns."""
+        self._write(f"{PRIVATE}/{key}", data)
+
     def get_private(self, key: str) -> bytes:
         """An original. The caller compares it with the hash that it kept. Raises `BlobAbsent`."""
         return self._read(f"{PRIVATE}/{key}")

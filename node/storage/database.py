@@ -24,7 +24,9 @@ from sqlalchemy.engine import make_url
 import migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from alembic.script import Script
 
 BUSY_MILLISECONDS: Final = 30_000
 """How long a SQLite writer waits for another one before it gives up."""
@@ -66,12 +68,23 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
-    def upgrade(self) -> None:
-        """Bring the schema to the newest revision."""
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the schema to the newest revision, or to this one; raises `WrongSchema` for one that is not known."""
+        config = alembic_config()
+        if revision != "head" and revision not in {each.revision for each in _revisions(config)}:
+            raise WrongSchema(
+                f"revision {revision!r} is not of this software: use the version that wrote it, or a newer one"
+            )
+        with self.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+
+    def empty(self) -> None:
+        """Take every table away, and the schema's revision with them."""
         with self.engine.begin() as connection:
             config = alembic_config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.downgrade(config, "base")
 
     def revision(self) -> str | None:
         """The schema revision that the database has, None for an empty one."""
@@ -91,6 +104,10 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
         self.writer.dispose()
+
+
+def _revisions(config: Config) -> Iterable[Script]:
+    return ScriptDirectory.from_config(config).walk_revisions()
 
 
 def alembic_config() -> Config:

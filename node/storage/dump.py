@@ -19,7 +19,18 @@ from sqlalchemy import table as table_named
 
 from node.storage import fulltext
 from node.storage.database import insert_rows
-from node.storage.tables import follower, metadata, nonce
+from node.storage.tables import (
+    disclosure,
+    draft,
+    feed_in,
+    feed_out,
+    follower,
+    metadata,
+    nonce,
+    policy,
+    record,
+    tombstone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +42,9 @@ PIECE_BYTES: Final = 4_000_000
 ROWS: Final = 500
 _LEFT_OUT: Final = frozenset({nonce.name})
 """Nonces are of minutes: a restored node is asked by requests with new ones."""
+
+
+_LIFE: Final = (record, draft, feed_out, feed_in, disclosure, policy, tombstone)
 
 
 class DumpRefused(Exception):  # noqa: N818 - the name is the sentence
@@ -116,5 +130,11 @@ def finish(connection: Connection) -> None:
 
 
 def empty(connection: Connection) -> bool:
-    """Whether no table has a row."""
-    return all(connection.execute(select(table).limit(1)).first() is None for table in metadata.sorted_tables)
+    """Whether the database is of no node yet: no table has a row in which a node's life begins."""
+    return all(connection.execute(select(table).limit(1)).first() is None for table in _LIFE)
+
+
+def clear(connection: Connection) -> None:
+    """Take away every row, those that come with the schema as well."""
+    for table in reversed(metadata.sorted_tables):
+        connection.execute(delete(table))

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete
-
 from node.storage import dump, settlements
-from node.storage.tables import metadata
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -24,8 +21,7 @@ def restore(world: World, node: str, pieces: list[bytes], *, told: bool = True) 
     database: Any = world.nodes[node].database
     world.crash(node)
     with database.write() as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+        dump.clear(connection)
         for piece in pieces:
             dump.load(connection, piece)
         dump.finish(connection)
