@@ -165,7 +165,17 @@ class Demonstration:
         text = (config_folder() / "policies" / player.policy).read_text("utf-8")
         # The samples stand for any administration; here they get the name of this one.
         policy.write_text(text.replace("RILO-XX", player.id).replace('"XX"', f'"{player.id}"'), "utf-8")
-        self.command(player.id, "policy", "activate", str(policy), "--by", f"second officer of {player.id}")
+        self.command(
+            player.id,
+            "policy",
+            "activate",
+            str(policy),
+            "--by",
+            f"first officer of {player.id}",
+            "--second",
+            f"second officer of {player.id}",
+            "--yes",
+        )
         self.console.print(f"  {player.id:<8} policy {player.policy:<20} {player.says}")
 
     def _import(self, player: Player) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from node.cli.output import instant
-from node.cli.session import Refusal, session
+from node.cli.session import Refusal, Session, session
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -134,11 +134,19 @@ def _peer(directory: Directory, name: str, own: str, sent: list[Row[Any]], got: 
     }  # fmt: skip
 
 
-def receipts(context: typer.Context) -> None:
+def receipts(
+    context: typer.Context,
+    overdue: Annotated[
+        bool, typer.Option("--overdue", help="Only what had to be confirmed within a time, and was not.")
+    ] = False,
+) -> None:
     """List what each peer has confirmed of what it was sent."""
     from node.storage import feeds
 
     at = session(context)
+    if overdue:
+        _overdue(at)
+        return
     with at.opened() as home, home.database.read() as connection:
         listed = [_receipt(row) for row in feeds.out_feeds(connection)]
     if at.out.json:
@@ -155,6 +163,25 @@ def receipts(context: typer.Context) -> None:
         ],
         empty="Nothing was released to anybody yet.",
     )  # fmt: skip
+
+
+def _overdue(at: Session) -> None:
+    """What the obligations of a grant asked to be confirmed in time, and was not."""
+    from node.services import standing
+
+    with at.opened() as home, home.database.read() as connection:
+        late = standing.overdue(connection, now=home.clock())
+    if at.out.json:
+        at.out.result({"overdue": late})
+        return
+    at.out.table(
+        ("recipient", "record", "lane", "entry", "sent", "due"),
+        [
+            (one["recipient"], one["rid"], one["lane"], one["n"], instant(one["sent"]), instant(one["due"]))
+            for one in late
+        ],
+        empty="Nothing is overdue.",
+    )
 
 
 def _receipt(row: Row[Any]) -> dict[str, Any]:

@@ -48,6 +48,9 @@ def _by_name(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 - one
     names = {kind.__name__ for kind in type(error).__mro__}
     if "PolicyRefused" in names:
         return f"the policy is refused whole, and the one in force stays:\n{_indented(error)}", 1
+    if "PreviewChanged" in names:
+        appeared, vanished = len(getattr(error, "appeared", ())), len(getattr(error, "vanished", ()))
+        return f"{error} ({appeared} changes are new, {vanished} are gone; `tidewaiter policy diff` lists them)", 1
     if "AlertRefused" in names:
         return f"the alert is not kept:\n{_indented(error)}", 1
     if "ImportRefused" in names:
@@ -59,7 +62,7 @@ def _by_name(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 - one
         ), 1
     if names & {
         "SettingsRefused", "WrongSchema", "NotAllowed", "HandlingRefused", "CriteriaRefused", "PictureRefused",
-        "FileRefused", "BlobsRefused", "BlobAbsent", "BackupRefused", "SealRefused", "DumpRefused",
+        "FileRefused", "BlobsRefused", "BlobAbsent", "BackupRefused", "SealRefused", "DumpRefused", "NotApproved",
     }:  # fmt: skip
         return str(error), 1
     if "NoSuchModuleError" in names or "ArgumentError" in names:

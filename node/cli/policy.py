@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from node.cli.officers import KeyFile, PassphraseFile, Yes, ask
 from node.cli.output import instant
-from node.cli.session import Refusal, Session, officer, read_input, session
+from node.cli.session import Refusal, officer, read_input, session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from federation.directory import Directory
-    from federation.policy import Change, Policy
+    from federation.policy import Policy
     from node.app import Home
 
 policy_app: Final = typer.Typer(
     help="Which country may have which groups of which record.", no_args_is_help=True, rich_markup_mode=None
 )
-SHOWN: Final = 50
 File = Annotated[Path, typer.Argument(help="A policy (TOML); config/policy.example.toml explains every word.")]
 
 
@@ -71,91 +70,271 @@ def show(context: typer.Context) -> None:
 
 
 @policy_app.command("diff")
-def diff(context: typer.Context, file: File) -> None:
+def diff(
+    context: typer.Context,
+    file: File,
+    export: Annotated[
+        Path | None, typer.Option(help="Write every change to this file: CSV, or JSON lines if it ends in .jsonl.")
+    ] = None,
+) -> None:
     """Show what would be gained and lost, record by recipient by group, if this policy were activated."""
-    from node.services import policing
+    from node.cli.previews import exporting, show
+    from node.services import proposing
+
+    at = session(context)
+    with at.opened() as home, exporting(export) as each:
+        policy = _read(home, file)
+        directory = home.membership.current()
+        found, titles = proposing.preview(
+            home.database, policy, node=home.settings.id, recipients=_recipients(home, directory), now=home.clock(),
+            each=each,
+        )  # fmt: skip
+    if at.out.json:
+        at.out.result({**found, "titles": titles})
+        return
+    show(at, found, titles)
+
+
+@policy_app.command("propose")
+def propose(
+    context: typer.Context,
+    file: File,
+    by: Annotated[str | None, typer.Option(help="Who proposes. Default: the user of this machine.")] = None,
+) -> None:
+    """Keep a policy for a second officer to approve, with its letter, and show what it would change."""
+    from node.cli.previews import show
+    from node.services import proposing
 
     at = session(context)
     with at.opened() as home:
         policy = _read(home, file)
-        directory = home.membership.current()
-        found, titles = policing.difference(
-            home.database, policy, node=home.settings.id, recipients=_recipients(home, directory), now=home.clock()
-        )
+        warnings = _warnings(home, policy)
+        made = proposing.propose(
+            home.database, read_input(file, what="a policy"), node=home.settings.id, by=officer(by),
+            recipients=_members(home), now=home.clock(),
+        )  # fmt: skip
     if at.out.json:
         at.out.result(
             {
-                "gained": [change._asdict() for change in found.gained],
-                "lost": [change._asdict() for change in found.lost],
-                "handling": [{"rid": rid, "recipient": recipient} for rid, recipient in found.handling],
-                "titles": titles,
+                "version": made.version, "policy_hash": made.policy_hash, "letter_hash": made.letter_hash,
+                "preview": made.preview, "warnings": warnings,
             }
-        )
+        )  # fmt: skip
         return
-    _changes(at, "gained", found.gained, titles)
-    _changes(at, "lost", found.lost, titles)
-    at.out.line(f"{len(found.handling)} times the same groups under other obligations.")
+    for warning in warnings:
+        at.out.say(f"warning: {warning}")
+    show(at, made.preview, made.preview["titles"])
+    at.out.line(
+        f"Policy {made.version} is proposed. A second officer reads `tidewaiter policy letter {made.version}` and runs "
+        f"`tidewaiter policy approve {made.version}`."
+    )
 
 
-def _changes(at: Session, word: str, changes: Sequence[Change], titles: dict[str, str]) -> None:
-    at.out.line(f"{len(changes)} {word}.")
-    if changes:
-        at.out.table(
-            ("record", "recipient", "group", "was", "becomes"),
-            [
-                (titles.get(one.rid, one.rid), one.recipient, one.group, one.was or "nothing", one.becomes or "nothing")
-                for one in changes[:SHOWN]
-            ],
-            empty="",
-        )
-        if len(changes) > SHOWN:
-            at.out.line(f"and {len(changes) - SHOWN} more; --json lists all")
+@policy_app.command("letter")
+def letter(
+    context: typer.Context,
+    version: Annotated[int | None, typer.Argument(help="Of a proposal. Default: the newest one.")] = None,
+) -> None:
+    """Print in prose what a proposed policy does: who gets what, on which basis, until when, and what never leaves."""
+    from node.services import proposing
+    from node.storage import policies
+
+    at = session(context)
+    with at.opened() as home, home.database.read() as connection:
+        row = proposing.find(connection, version)
+        text = None if row is None else row.letter
+        active = policies.active(connection)
+        if row is None and active is not None and version in {None, active.version}:
+            text = proposing.letter_of(
+                connection, policies.read(active.body), node=home.settings.id, recipients=_members(home),
+                now=home.clock(),
+            )  # fmt: skip
+    if text is None:
+        raise Refusal("no such policy is proposed or in force; `tidewaiter policy propose FILE` proposes one")
+    if at.out.json:
+        at.out.result({"letter": text, "letter_hash": None if row is None else row.letter_hash})
+        return
+    at.out.line(text.rstrip())
+    if row is not None:
+        at.out.say(f"Hash of this letter: {row.letter_hash}")
+
+
+@policy_app.command("approve")
+def approve(
+    context: typer.Context,
+    version: Annotated[int, typer.Argument(help="Version of the proposed policy.")],
+    by: Annotated[str | None, typer.Option(help="The second officer. Default: the user of this machine.")] = None,
+    key: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
+    yes: Yes = False,
+) -> None:
+    """Approve a proposed policy as the second officer: its text, its letter, and what it was shown to change."""
+    from node.cli.previews import open_key, show
+    from node.services import proposing
+
+    at = session(context)
+    name = officer(by)
+    with at.opened() as home:
+        with home.database.read() as connection:
+            row = proposing.find(connection, version)
+        if row is None or row.state != "proposed":
+            raise Refusal(f"no policy of version {version} is proposed; `tidewaiter policy propose FILE` proposes one")
+        shown = json.loads(row.preview)
+        if not at.out.json:
+            at.out.line(row.letter.rstrip())
+            show(at, shown, shown["titles"])
+        ask(at, f"{name} approves policy {version} as it is shown here?", yes=yes)
+        who = proposing.approve(
+            home.database, version, node=home.settings.id, by=name, digest=shown["digest"],
+            signer=open_key(key, passphrase_file), now=home.clock(),
+        )  # fmt: skip
+    value = {
+        "version": version, "approved_by": who, "signed": key is not None, "policy_hash": row.policy_hash,
+        "letter_hash": row.letter_hash, "preview_digest": row.preview_digest,
+    }  # fmt: skip
+    if at.out.json:
+        at.out.result(value)
+    else:
+        at.out.line(f"{who} has approved policy {version}; `tidewaiter policy activate {version}` puts it in force.")
 
 
 @policy_app.command("activate")
 def activate(
     context: typer.Context,
-    file: File,
+    policy: Annotated[str, typer.Argument(help="The version of an approved proposal, or a policy file.")],
     by: Annotated[str | None, typer.Option(help="Who activates. Default: the user of this machine.")] = None,
+    second: Annotated[
+        str | None, typer.Option(help="The second officer, where a file is activated without a proposal.")
+    ] = None,
+    yes: Yes = False,
 ) -> None:
-    """Put a policy in force, and offer what it allows to peers that never had it."""
-    from node.services import policing
+    """Put a policy in force that two officers stand behind, and let it reach what was released before."""
+    from node.cli.previews import show
+    from node.services import policing, proposing
+    from node.storage import policies
 
     at = session(context)
     name = officer(by)
+    proposed = policy.isdigit() and not Path(policy).exists()
+    if not proposed and second is None:
+        raise Refusal(
+            "--second: is missing; a policy needs two officers. Name the other one, or run "
+            "`tidewaiter policy propose FILE` and let the other approve it",
+            status=2,
+        )
     with at.opened() as home:
-        policy = _read(home, file)
         publisher = home.publisher() if home.membership.joined() else None
-        with at.out.progress("offer"):
-            done = policing.activate(
-                home.database, read_input(file, what="a policy"), node=home.settings.id, by=name, publisher=publisher,
-                now=home.clock(),
-            )  # fmt: skip
-        warnings = _warnings(home, policy)
-    entries = 0 if done.offered is None else done.offered.entries
+        options: dict[str, Any] = {
+            "node": home.settings.id, "by": name, "publisher": publisher, "recipients": _members(home),
+            "now": home.clock(),
+        }  # fmt: skip
+        warnings: list[str] = []
+        if proposed:
+            with at.out.progress("review") as progress:
+                done = proposing.activate(home.database, int(policy), tell=lambda n: progress(n, n), **options)
+        else:
+            file = Path(policy)
+            read = _read(home, file)
+            warnings = _warnings(home, read)
+            with home.database.read() as connection:
+                active = policies.active(connection)
+            policing.refuse_older(read, None if active is None else active.version)
+            shown, titles = proposing.preview(
+                home.database, read, node=home.settings.id, recipients=options["recipients"], now=options["now"]
+            )
+            if not at.out.json:
+                show(at, shown, titles)
+            ask(at, f"{name} and {second} put policy {read.version} in force?", yes=yes)
+            with at.out.progress("review") as progress:
+                done = proposing.activate_by_two(
+                    home.database, read_input(file, what="a policy"), shown=shown, second=officer(second),
+                    tell=lambda n: progress(n, n), **options,
+                )  # fmt: skip
+    counts = {"put": 0, "more": 0, "less": 0, "tighten": 0} if done.offered is None else done.offered.counts()
     recipients = [] if done.offered is None else sorted(done.offered.recipients)
     if at.out.json:
         at.out.result(
             {
-                "version": done.version, "before": done.before, "entries": entries, "recipients": recipients,
-                "warnings": warnings,
+                "version": done.version, "before": done.before, "entries": sum(counts.values()), **counts,
+                "recipients": recipients, "warnings": warnings,
             }
         )  # fmt: skip
         return
     for warning in warnings:
         at.out.say(f"warning: {warning}")
     at.out.line(f"Policy {done.version} is in force" + (f", after {done.before}." if done.before else "."))
-    if entries:
-        at.out.line(f"{entries} entries are offered to {', '.join(recipients)}, who never had these records.")
-    if done.before is not None:
-        at.out.say(
-            "What peers have been given already is not changed by it: new versions are decided by the new policy."
+    if recipients:
+        at.out.line(
+            f"To {', '.join(recipients)}: {counts['put']} new, {counts['more']} extended, "
+            f"{counts['less']} withdrawn or reduced, {counts['tighten']} tightened."
         )
+
+
+@policy_app.command("status")
+def status(context: typer.Context) -> None:
+    """Say how far the policy in force has reached what was released before it, and who has confirmed it."""
+    from node.services import standing
+
+    at = session(context)
+    with at.opened() as home, home.database.read() as connection:
+        found = standing.of_policy(connection, now=home.clock())
+    if found is None:
+        raise Refusal("no policy is active, and nothing is shared; `tidewaiter policy activate FILE` puts one in force")
+    if at.out.json:
+        at.out.result(found)
+        return
+    at.out.line(
+        f"Policy {found['version']}, by {found['activated_by']}, in force since {instant(found['activated_at'])}: "
+        + ("applied to everything." if found["applied"] else f"applied as far as record row {found['position']}; "
+           "a running server goes on, or `tidewaiter policy offer`.")
+    )  # fmt: skip
+    at.out.table(
+        ("recipient", "operation", "entries", "confirmed"),
+        [(row["recipient"], row["op"], row["entries"], row["confirmed"]) for row in found["sent"]],
+        empty="Nothing that was shared before had to change.",
+    )
+    for warning in found["warnings"]:
+        at.out.say(f"warning: {warning}")
+
+
+@policy_app.command("instruments")
+def instruments(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="A policy file. Default: the policy in force.")] = None,
+) -> None:
+    """List the legal instruments of a policy, the rules that rest on them, and how long they last."""
+    from node.services import standing
+    from node.storage import policies
+
+    at = session(context)
+    with at.opened() as home:
+        with home.database.read() as connection:
+            row = policies.active(connection)
+        if file is None and row is None:
+            raise Refusal("no policy is active; give a FILE to list the instruments of")
+        policy = _read(home, file) if file is not None else policies.read(row.body if row is not None else "")
+        found = standing.instruments(policy, now=home.clock())
+    if at.out.json:
+        at.out.result({"version": policy.version, "instruments": found})
+        return
+    at.out.table(
+        ("instrument", "title", "parties", "articles", "from", "until", "days left", "rules"),
+        [
+            (
+                one["id"], one["title"], ", ".join(one["parties"]), ", ".join(one["articles"]), one["valid_from"],
+                one["valid_until"], "expired" if one["expired"] else one["days_left"], ", ".join(one["rules"]),
+            )
+            for one in found
+        ],
+        empty="The policy names no legal instrument.",
+    )  # fmt: skip
+    for warning in standing.expiring(policy, now=home.clock()):
+        at.out.say(f"warning: {warning}")
 
 
 @policy_app.command("offer")
 def offer(context: typer.Context) -> None:
-    """Offer what is live to members who never got it and may have it now: new members, ended embargoes."""
+    """Look again at all that is live, now: new members, ended embargoes, expired instruments, unfinished reviews."""
     from node.services import policing
 
     at = session(context)
@@ -226,9 +405,17 @@ def _read(home: Home, file: Path) -> Policy:
 
 
 def _warnings(home: Home, policy: Policy) -> list[str]:
-    from node.services import policing
+    from node.services import policing, standing
 
-    return list(policing.strangers(policy, home.membership.current())) if home.membership.joined() else []
+    found = standing.expiring(policy, now=home.clock())
+    if home.membership.joined():
+        found += policing.strangers(policy, home.membership.current())
+    return found
+
+
+def _members(home: Home) -> list[Any]:
+    """The recipients of today; nobody for a node that has joined no federation yet."""
+    return _recipients(home, home.membership.current()) if home.membership.joined() else []
 
 
 def _recipients(home: Home, directory: Directory) -> list[Any]:

@@ -44,7 +44,7 @@ def of(connection: Connection, rows: Sequence[Any]) -> dict[str, dict[str, froze
 
 def give(
     connection: Connection,
-    subject: Subject,
+    subject: Any,
     audience: Audience,
     *,
     policy: int,
@@ -52,11 +52,10 @@ def give(
     token: str | None,
     now: int,
 ) -> None:
-    """Keep an approval of a version for an audience; the one before, and what waited, are void."""
+    """Keep an approval of a version for an audience; the one before, and what waited, count no more."""
+    connection.execute(delete(approval).where(approval.c.rid == subject.rid, approval.c.state == "waiting"))
     connection.execute(
-        update(approval)
-        .where(approval.c.rid == subject.rid, approval.c.state.in_(("given", "waiting")))
-        .values(state="void")
+        update(approval).where(approval.c.rid == subject.rid, approval.c.state == "given").values(state="void")
     )
     connection.execute(
         approval.insert().values(

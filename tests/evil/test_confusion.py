@@ -8,6 +8,7 @@ from crypto import httpsig
 from crypto.checkpoint import open_checkpoint
 from crypto.errors import CryptoError
 from crypto.merkle import CompactRange
+from crypto.signer import FileSigner
 from federation.auditlog import open_head, sign_head
 from federation.envelope import verify_record
 from federation.errors import FederationError
@@ -16,6 +17,7 @@ from federation.inventories import Summary, sign_inventory, verify_inventory
 from federation.nodecard import open_card
 from federation.pages import verify_page
 from federation.receipts import verify_receipt
+from node.services import officers
 from tests.evil.peer import EvilPeer
 from tests.factories import NOW, make_federation, make_node_card
 
@@ -36,7 +38,20 @@ def request(use="http", **changed):
     return headers
 
 
+OFFICER = FileSigner.generate()
+APPROVED = {"what": "policy", "version": 2, "policy": "p", "letter": "l", "preview": "v"}
+
+
+class Known:
+    """A database in which one officer's key is known."""
+
+    def execute(self, _statement):
+        row = SimpleNamespace(officer="Bob", public=OFFICER.public.jwk()["x"])
+        return SimpleNamespace(first=lambda: row)
+
+
 OBJECTS = {
+    "approval": officers.sign(APPROVED, node="KE", officer="Bob", signer=OFFICER, now=NOW),
     "record": PEER.record().shown(),
     "receipt": PEER.receipt("TZ/ZA/bulk/0", 0, bytes(32)),
     "checkpoint": FEED.note(),
@@ -76,6 +91,7 @@ def read_http(text):
 
 
 READERS = {
+    "approval": lambda text: officers.verify(Known(), text, APPROVED, node="KE", now=NOW),
     "record": lambda text: verify_record(text, directory=FED.directory, now=NOW),
     "receipt": lambda text: verify_receipt(text, directory=FED.directory, now=NOW),
     "checkpoint": read_checkpoint,
@@ -95,7 +111,7 @@ def test_a_signed_object_counts_only_as_what_it_is(kind, reader):
     if kind == reader:
         READERS[reader](OBJECTS[kind])
         return
-    with pytest.raises((FederationError, CryptoError)):
+    with pytest.raises((FederationError, CryptoError, officers.NotApproved)):
         READERS[reader](OBJECTS[kind])
 
 

@@ -140,10 +140,10 @@ def test_a_policy_with_a_mistake_is_refused_whole_and_the_old_one_stays(
 ) -> None:
     sound, bad = tmp_path / "sound.toml", tmp_path / "bad.toml"
     sound.write_text(POLICY)
-    assert tell("policy", "activate", sound, "--home", home).status == 0
+    assert tell("policy", "activate", sound, "--by", "A", "--second", "B", "--yes", "--home", home).status == 0
     text, named = POLICIES[case]
     bad.write_text(text)
-    answer = tell("policy", "activate", bad, "--home", home)
+    answer = tell("policy", "activate", bad, "--by", "A", "--second", "B", "--yes", "--home", home)
     assert answer.status == 1
     assert named in answer.err
     opened = open_home(home)

@@ -63,7 +63,10 @@ def test_two_nodes_from_nothing_to_a_confirmed_record(  # noqa: PLR0915 - one st
     text = (config_folder() / "policies" / "region-goods.toml").read_text("utf-8").replace('"XX"', '"GB"')
     policy.write_text(text, "utf-8")
     good("policy", "check", policy, "--home", gb)
-    assert good("policy", "activate", policy, "--by", "Second", "--home", gb, "--json").json["version"] == 1
+    assert tell("policy", "activate", policy, "--by", "First", "--home", gb).status == 2
+    activate = ("policy", "activate", policy, "--by", "First", "--second", "Second")
+    assert tell(*activate, "--home", gb).status == 2
+    assert good(*activate, "--yes", "--home", gb, "--json").json["version"] == 1
     released = good("release", "--all", "--by", "First", "--home", gb, "--json").json
     assert released["released"] == first["imported"]
     assert released["recipients"] == {"FR": released["entries"]}
