@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from crypto import httpsig
 from crypto.enc import Opener
@@ -36,6 +36,7 @@ from node.services import (
 from node.services.exchange import Chore, Exchange
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
+from node.services.pictures.likeness import Finder
 from node.services.pictures.workshop import Workshop
 from node.services.publishing import Publisher
 from node.services.reconciling import Reconciler
@@ -149,6 +150,13 @@ class Home:
             node=self.settings.id, database=self.database, blobs=self.blobs(), workshop=self.workshop,
             token=os.urandom,
         )  # fmt: skip
+
+    def picture_desk(self) -> Any:
+        """What the officers' face needs for pictures."""
+        from node.api.pictures import Desk  # noqa: PLC0415 - only `serve` has faces
+
+        intake = self.picture_intake()
+        return Desk(blobs=intake.blobs, workshop=self.workshop, intake=intake, finder=Finder(database=self.database))
 
     async def fetch_pictures(self) -> attachments.Fetched:
         """Fetch what records name and what is not here, with connections of this call's own."""
@@ -302,6 +310,7 @@ def build(home: Home) -> FastAPI:
         peer_blobs,
         peer_inbox,
         peer_log,
+        pictures,
         policies,
         prefix,
         problems,
@@ -363,6 +372,7 @@ def build(home: Home) -> FastAPI:
     deps.open_office(app, office)
     for face_of_officers in (records, releases, policies, exchange, admin, evidence, health):
         app.include_router(face_of_officers.router)
+    app.include_router(pictures.router(home.picture_desk))
     problems.install(app)
     if home.settings.served_prefix:
         app.add_middleware(prefix.Under, prefix=home.settings.served_prefix)

@@ -36,6 +36,7 @@ WORDS: Final[Mapping[str, tuple[int, str]]] = {
     "unsupported-media-type": (415, "The body is not `application/json`."),
     "invalid": (422, "A parameter or member breaks a rule; `errors` names each, with the remedy."),
     "draft-refused": (422, "The draft cannot be issued; `errors` names every fault. Nothing was kept."),
+    "picture-refused": (422, "The file is not taken, and the detail says why. Nothing was kept."),
     "policy-refused": (422, "The policy has faults; `errors` names every one. The policy in force stays."),
     "fault": (500, "The node has a fault. It was logged, by its type alone."),
     "not-ready": (503, "The node should get no requests now; `reasons` says why."),

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sync(context: typer.Context) -> None:
-    """Fetch from every peer now, once, and bring the index of words up to date."""
+    """Fetch from every peer now, once, with pictures, and bring the index of words up to date."""
     import asyncio
 
     from node import telemetry
@@ -49,7 +49,8 @@ def sync(context: typer.Context) -> None:
         telemetry.configure("error")
         home.settle_directory()
         with at.out.progress("sync"):
-            results = asyncio.run(_round(home))
+            results, pictures = asyncio.run(_round(home))
+        home.sweep_pictures()
         while indexing.follow(home.database, now=home.clock()):
             pass
     if at.out.json:
@@ -57,6 +58,10 @@ def sync(context: typer.Context) -> None:
     else:
         rows = [(peer, result["entries"], result["problem"]) for peer, result in results.items()]
         at.out.table(("peer", "entries", "problem"), rows, empty="The directory lists no peer with an address.")
+        if pictures.arrived or pictures.refused or pictures.failed:
+            at.out.line(
+                f"Attachments: {pictures.arrived} came, {pictures.failed} are not here yet, {pictures.refused} refused."
+            )
     failed = [peer for peer, result in results.items() if result["problem"]]
     if failed:
         raise Refusal(
@@ -64,13 +69,14 @@ def sync(context: typer.Context) -> None:
         )
 
 
-async def _round(home: Any) -> dict[str, Any]:
+async def _round(home: Any) -> tuple[dict[str, Any], Any]:
     exchange = home.exchange()
     try:
         found: dict[str, Any] = await exchange.sync()
+        pictures = await home.fetch_pictures()
     finally:
         await exchange.stop()
-    return found
+    return found, pictures
 
 
 def peers(context: typer.Context) -> None:

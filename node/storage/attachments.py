@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import Connection, Row, case, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from crypto import b64
@@ -306,6 +306,22 @@ def _is_named(connection: Connection, digest: str, iss: str) -> bool:
         draft.c.state == "draft", draft.c.groups.contains(digest, autoescape=True)
     )
     return bool(connection.scalar(select(in_draft)))
+
+
+def absent(connection: Connection, *, limit: int) -> list[Row[Any]]:
+    """Blobs that are named and not here, with the record that names them, those that waited longest last."""
+    statement = (
+        select(
+            attachment.c.digest, attachment.c.iss, attachment.c.state, attachment.c.attempts, attachment.c.next_at,
+            attachment.c.problem, record.c.rid,
+        )
+        .join(attachment_of, attachment_of.c.digest == attachment.c.digest)
+        .join(record, and_(record.c.id == attachment_of.c.record, record.c.iss == attachment.c.iss))
+        .where(attachment.c.state.in_(("wanted", "refused")), record.c.state != SUPERSEDED)
+        .order_by(attachment.c.next_at.desc(), attachment.c.digest)
+        .limit(limit)
+    )  # fmt: skip
+    return list(connection.execute(statement))
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,7 +295,7 @@ def _find(groups: Mapping[str, Any], digest: str) -> tuple[str, dict[str, Any]]:
         for item in listed:
             if item.get("sha256") == digest and item.get("role") == "picture":
                 return group, item
-    raise NotFound("the draft has no picture of this digest; `tidewaiter pictures list` shows them")
+    raise NotFound("the draft has no picture of this digest; `tidewaiter pictures show` names them")
 
 
 def _with_thumbnails(groups: Mapping[str, Any], digest: str) -> set[str]:
