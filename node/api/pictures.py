@@ -125,7 +125,10 @@ def router(make: Callable[[], Desk]) -> APIRouter:
         "/records/{rid}/attachments/{digest}",
         summary="The bytes of one attachment",
         response_class=Response,
-        responses={200: {"content": {"application/octet-stream": {}}}},
+        responses={
+            **answers(RecordAttachments, "purpose-refused")["responses"],
+            200: {"description": "The bytes.", "content": {"application/octet-stream": {}}},
+        },
     )
     def bytes_of(  # noqa: PLR0917
         officer: MayView,
