@@ -14,6 +14,7 @@ FederationError                 .problem, .detail
 │   ├── RecordEquivocation      two envelopes with one (iss, rid, ver) and different bytes
 │   └── VersionFork             `prev` does not name the neighbouring version that is held
 ├── Tombstoned                  the originator has recalled the record
+├── RecallHeld                  more recalls of one originator in an hour than are applied without a person
 ├── NoRelayGrant                a record came by another node than its issuer, without the issuer's leave
 ├── GrantExceeded               more was shown than the grant covers, or to more nodes
 ├── BodyWithheld                an entry came without its body and nothing later explains it
@@ -72,6 +73,8 @@ class ProblemType(StrEnum):
     RECORD_INVALID = "record-invalid"
     RECORD_EQUIVOCATION = "record-equivocation"
     VERSION_FORK = "version-fork"
+    RECALL_HELD = "recall-held"
+    RECALL_REFUSED = "recall-refused"
     NO_RELAY_GRANT = "no-relay-grant"
     GRANT_EXCEEDED = "grant-exceeded"
     TOMBSTONED = "tombstoned"
@@ -174,6 +177,12 @@ class Tombstoned(FederationError):
     """The originator has recalled the record: no version of it is taken in any more."""
 
     problem = ProblemType.TOMBSTONED
+
+
+class RecallHeld(FederationError):
+    """More recalls of one originator than this node applies in an hour: a person decides on the rest."""
+
+    problem = ProblemType.RECALL_HELD
 
 
 class NoRelayGrant(FederationError):

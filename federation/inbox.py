@@ -11,7 +11,7 @@ numbered in `_judge_entry`:
  5. the record verifies (`federation.envelope`)
  6. leaf and record name the same thing
  7. what is shown is what was granted, and not more
- 8. a tombstone dominates
+ 8. a tombstone dominates; beyond a number an hour it waits for a person (`Room`)
  9. one (iss, rid, ver) has one envelope; of two, neither is used
 10. `prev` names the neighbour that is held; of two that do not follow each other, neither is used
 11. the highest grant counter of a feed's sender wins
@@ -42,6 +42,7 @@ from federation.errors import (
     Malformed,
     NoRelayGrant,
     ProblemType,
+    RecallHeld,
     RecordEquivocation,
     RecordInvalid,
     Suspended,
@@ -49,7 +50,7 @@ from federation.errors import (
 )
 from federation.feed import Leaf, parse_leaf
 from federation.grants import Handling, HandlingRefused, strictest
-from federation.ports import Bound, Held, HeldVersion, Holdings
+from federation.ports import Bound, Held, HeldVersion, Holdings, Room
 from federation.ports import Dispute as DisputeState
 from federation.relay import Passed, check_relay
 
@@ -180,6 +181,8 @@ class Quarantine:
     detail: str
     dispute: Dispute | None = None
     """Where the reason lies between this version and one that is held."""
+    recall: VerifiedRecord | None = None
+    """The tombstone that waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +226,11 @@ Effect = Store | Extend | Along | Reduce | Tighten | Entomb | Skip | Await | Qua
 Verifier = Callable[[str], VerifiedRecord]
 
 
-def judge(opened: OpenedPage, *, directory: Directory, holdings: Holdings) -> list[Effect]:
-    """One effect for each entry of the page, in the page's order. Never raises for what an entry holds."""
+def judge(opened: OpenedPage, *, directory: Directory, holdings: Holdings, room: Room | None = None) -> list[Effect]:
+    """One effect for each entry of the page, in the page's order. Never raises for what an entry holds.
+
+    `room` bounds how many recalls take effect; without it, all do.
+    """
     page = opened.page
     leaves: list[Leaf | FederationError] = []
     for entry in page.entries:
@@ -242,7 +248,7 @@ def judge(opened: OpenedPage, *, directory: Directory, holdings: Holdings) -> li
         if isinstance(leaf, FederationError):
             effects.append(Quarantine(n, None, entry, leaf.problem, leaf.detail))
             continue
-        effects.append(judge_entry(n, entry, leaf, road=road, directory=directory, held=held, verify=verify))
+        effects.append(judge_entry(n, entry, leaf, road=road, directory=directory, held=held, verify=verify, room=room))
     return effects
 
 
@@ -264,13 +270,17 @@ def judge_entry(
     directory: Directory,
     held: dict[tuple[str, str], Held],
     verify: Verifier,
+    room: Room | None = None,
 ) -> Effect:
     """Judge one entry against what is held, and note in `held` what it changes. A retry comes in here too."""
     try:
-        effect = _judge_entry(n, entry, leaf, road=road, directory=directory, held=held, verify=verify)
+        effect = _judge_entry(n, entry, leaf, road=road, directory=directory, held=held, verify=verify, room=room)
     except Disputed as error:
         assert entry.s is not None  # noqa: S101 - only a verified body is ever disputed
         effect = Quarantine(n, leaf, entry, error.problem, error.detail, Dispute(error.version, verify(entry.s)))
+    except RecallHeld as error:
+        assert entry.s is not None  # noqa: S101 - only a verified tombstone ever waits
+        return Quarantine(n, leaf, entry, error.problem, error.detail, recall=verify(entry.s))
     except FederationError as error:
         return Quarantine(n, leaf, entry, error.problem, error.detail)
     _note(held, effect)
@@ -286,6 +296,7 @@ def _judge_entry(
     directory: Directory,
     held: Mapping[tuple[str, str], Held],
     verify: Verifier,
+    room: Room | None,
 ) -> Effect:
     if leaf.n != n:  # step 1
         raise Malformed(f"the leaf names the index {leaf.n} and stands at {n}")
@@ -306,6 +317,8 @@ def _judge_entry(
     record = verify(entry.s)  # step 5
     _check_body(record, leaf)
     if leaf.op == "tomb":
+        if room is not None and not known.tombstoned and not room.take(leaf.iss, leaf.rid):
+            raise RecallHeld("more recalls of this originator in an hour than take effect without a person")
         return Entomb(n, leaf, record)
     relay = _check_relay(entry, leaf, record, road, directory) if relayed else None
     if known.tombstoned:  # step 8

@@ -83,6 +83,14 @@ class Holdings(Protocol):
         ...
 
 
+class Room(Protocol):
+    """How many recalls of one originator take effect without a person."""
+
+    def take(self, iss: str, rid: str) -> bool:
+        """Whether this recall may take effect now; it counts from then on. Asked once for each tombstone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where the recipient stands in one lane: the next index, the epoch, and the sender's note at that size."""

@@ -70,6 +70,8 @@ class LaneState:
     limit: int = FIRST_LIMIT
     confirmed: bool = False
     """Whether the newest receipt is known to have arrived: unknown after a restart."""
+    delivered: str | None = None
+    """The receipt that arrived last: one of the same size can tell more, of what was erased since."""
     rate: float | None = None
     """Bytes a second that the link carried."""
     entry_bytes: float = 3_500.0
@@ -217,7 +219,8 @@ class PeerLoop(LaneLoop):
                 page = await self.offload(self.desk.open, lane, data, before)
                 self._learn_size(state, len(data), len(page.entries))
                 if not page.entries:
-                    if before is None and not state.confirmed and position.receipt is not None:
+                    told = state.confirmed and state.delivered == position.receipt
+                    if before is None and not told and position.receipt is not None:
                         # Nothing new will bring the next receipt, and the last one did not arrive, or who knows.
                         courier.hand(position.receipt)
                     break
@@ -284,4 +287,4 @@ class PeerLoop(LaneLoop):
         state.confirmed = False
         with contextlib.suppress(LinkDown, FederationError):
             await self.link.deliver_receipt(token)
-            state.confirmed = True
+            state.confirmed, state.delivered = True, token

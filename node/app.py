@@ -31,6 +31,7 @@ from node.services import (
     reconciling,
     relaying,
     revoking,
+    settling,
     sweeping,
 )
 from node.services.exchange import Chore, Exchange
@@ -40,6 +41,7 @@ from node.services.pictures.likeness import Finder
 from node.services.pictures.workshop import Workshop
 from node.services.publishing import Publisher
 from node.services.reconciling import Reconciler
+from node.services.stopping import DAY, RecallRules
 from node.services.verifiers import Verifiers
 from node.settings import Settings, SettingsRefused, load
 from node.storage import attachments as stored_attachments
@@ -209,6 +211,7 @@ class Home:
             verifiers=Verifiers(settings.verifiers),
             offer_again=self.offer_again,
             chores=self.chores(),
+            rules=self.recall_rules(),
         )  # fmt: skip
 
     def reconciler(self) -> Reconciler:
@@ -240,6 +243,7 @@ class Home:
             Chore(name="erase attachments", seconds=SWEEP_SECONDS, run=self._sweep_pictures),
             Chore(name="compare attachments", seconds=RECONCILE_SECONDS, run=self._reconcile_pictures),
             Chore(name="counters", seconds=counters.SECONDS, run=self.count),
+            Chore(name="recalls", seconds=settling.SECONDS, run=self.settle_recalls),
         )
 
     def end_fallen(self) -> Collection[str]:
@@ -250,6 +254,17 @@ class Home:
         """As a regional office: pass on what originators let it pass on; whose feeds have grown."""
         hub = relaying.Hub(node=self.settings.id, directory=self.membership.current(), token=os.urandom)
         return relaying.relay_round(self.database, hub, now=self.clock())
+
+    def recall_rules(self) -> RecallRules:
+        """What this node does with recalls."""
+        return RecallRules(limit=self.settings.recall_limit, grace=int(self.settings.recall_grace_days * DAY))
+
+    def settle_recalls(self) -> None:
+        """Erase what was recalled and whose grace is over; undo recalls that are void."""
+        settling.settle(
+            self.database, node=self.settings.id, directory=self.membership.current(),
+            log_signer=self.signer("log"), now=self.clock(),
+        )  # fmt: skip
 
     def sweep(self) -> None:
         """Erase what may not be kept any longer."""
@@ -314,6 +329,7 @@ def build(home: Home) -> FastAPI:
         policies,
         prefix,
         problems,
+        recalls,
         records,
         releases,
     )
@@ -370,7 +386,7 @@ def build(home: Home) -> FastAPI:
         clock=home.clock,
     )
     deps.open_office(app, office)
-    for face_of_officers in (records, releases, policies, exchange, admin, evidence, health):
+    for face_of_officers in (records, releases, recalls, policies, exchange, admin, evidence, health):
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))
     problems.install(app)

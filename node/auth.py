@@ -54,6 +54,8 @@ class Right(StrEnum):
     """Ask why a recipient has which groups: this shows rules of the policy."""
     DRAFT = "draft"
     RELEASE = "release"
+    RECALL = "recall"
+    """Recall records, and decide about recalls of others."""
     EXCHANGE = "exchange"
     """See peers and the node's own state."""
     RECEIPTS = "receipts"

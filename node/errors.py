@@ -42,6 +42,8 @@ STATUS: Final[dict[ProblemType, int]] = {
     ProblemType.RECORD_EQUIVOCATION: 409,
     ProblemType.VERSION_FORK: 409,
     ProblemType.TOMBSTONED: 410,
+    ProblemType.RECALL_HELD: 409,
+    ProblemType.RECALL_REFUSED: 403,
     ProblemType.NO_RELAY_GRANT: 403,
     ProblemType.GRANT_EXCEEDED: 403,
     ProblemType.DIRECTORY_STALE: 503,

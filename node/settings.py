@@ -64,6 +64,10 @@ class Settings:
     """The handling floor of what this node releases."""
     retention: dict[str, int] = field(default_factory=dict)
     """Kind → months after which an own record is proposed for a recall; a kind that is missing is kept."""
+    recall_grace_days: float = 7.0
+    """Days from a recall's stop of use to its erasure."""
+    recall_limit: int = 100
+    """Recalls of one originator in an hour that take effect without a person; own ones without a second officer."""
     log_level: str = "info"
     blobs: str = DEFAULT_BLOBS
     """Where attachments lie; a folder of one name is in the home."""
@@ -129,6 +133,7 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "handling": {"tlp": str, "purposes": list, "onward": str, "evidence": str, "review_by": str},
     "retention": {"seizure_months": int, "alert_months": int, "annotation_months": int},
     "blobs": {"url": str, "endpoint": str, "region": str, "credentials": str},
+    "recall": {"grace_days": (int, float), "limit": int},
     "log": {"level": str},
 }
 KINDS: Final = ("administration", "rilo", "oversight")
@@ -136,6 +141,8 @@ MAX_VERIFIERS: Final = 16
 MAX_PORT: Final = 65_535
 MAX_MONTHS: Final = 1_200
 """A hundred years: longer is forever, and forever is to leave the setting out."""
+MAX_GRACE_DAYS: Final = 90
+"""Longer is not a time to find a mistake in, but a way to keep what was recalled."""
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
@@ -203,6 +210,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     for section in ("replication", "directory"):
         if values[section].get("poll_seconds", 60) <= 0:
             raise SettingsRefused(f"{FILE}: {section}.poll_seconds is a number of seconds above 0")
+    _check_recall(values["recall"])
     verifiers = values["replication"].get("verifiers", 1)
     if not 0 <= verifiers <= MAX_VERIFIERS:
         raise SettingsRefused(f"{FILE}: replication.verifiers is a number from 0 to {MAX_VERIFIERS}")
@@ -226,6 +234,8 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
         handling=floor,
         retention={key.removesuffix("_months"): months for key, months in values["retention"].items()},
+        recall_grace_days=float(values["recall"].get("grace_days", 7.0)),
+        recall_limit=values["recall"].get("limit", 100),
         log_level=values["log"].get("level", "info"),
         blobs=_blobs_url(values["blobs"].get("url", DEFAULT_BLOBS)),
         blobs_endpoint=values["blobs"].get("endpoint"),
@@ -238,6 +248,13 @@ def _blobs_url(url: str) -> str:
     if not re.fullmatch(r"file:///.+|s3://[^/\s]+(?:/.*)?", url):
         raise SettingsRefused(f"{FILE}: blobs.url is file:///FOLDER or s3://BUCKET/PREFIX")
     return url
+
+
+def _check_recall(given: dict[str, Any]) -> None:
+    if not 0 <= given.get("grace_days", 7) <= MAX_GRACE_DAYS or given.get("limit", 100) < 0:
+        raise SettingsRefused(
+            f"{FILE}: recall.grace_days is a number of days from 0 to {MAX_GRACE_DAYS}, recall.limit a number from 0 on"
+        )
 
 
 def write(settings: Settings) -> None:

@@ -667,6 +667,7 @@ class Node(BaseModel):
             "drafts": {"draft": 2, "released": 120},
             "quarantined": 1,
             "evidence": 0,
+            "recalls": {"erased": 3, "held": 1},
             "disclosures": 360,
             "index_lag": 0,
         }
@@ -682,6 +683,7 @@ class Node(BaseModel):
     records: dict[str, int]
     drafts: dict[str, int]
     quarantined: int
+    recalls: dict[str, int] = Field(description="Recalls by state; those that are `held` wait for a person.")
     evidence: int = Field(description="Pieces of evidence against members; more than none is an alarm.")
     disclosures: int
     index_lag: int

@@ -32,6 +32,7 @@ WORDS: Final[Mapping[str, tuple[int, str]]] = {
     "no-policy": (404, "No sharing policy was ever activated: nothing is shared with anybody."),
     "method-not-allowed": (405, "The address does not take that method; `Allow` names those it takes."),
     "nothing-to-release": (409, "None of the drafts named waits for release."),
+    "recall-refused": (409, "The recall, or the decision about one, cannot be made; the detail says why."),
     "too-large": (413, "The body is longer than this address takes."),
     "unsupported-media-type": (415, "The body is not `application/json`."),
     "invalid": (422, "A parameter or member breaks a rule; `errors` names each, with the remedy."),

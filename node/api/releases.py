@@ -67,7 +67,7 @@ def list_drafts(
 )
 def release(officer: MayRelease, office: InOffice, wanted: Annotated[Release, Depends(body_of(Release))]) -> Released:
     """Release in batches, each a transaction; peers whose feeds grew are told after each."""
-    second = _second(office, officer, wanted.second)
+    second = second_officer(office, officer, wanted.second)
     with office.database.read() as connection:
         ids, named = _chosen(connection, wanted)
     if not ids:
@@ -96,7 +96,7 @@ def release(officer: MayRelease, office: InOffice, wanted: Annotated[Release, De
     )
 
 
-def _second(office: Office, first: Officer, token: str | None) -> str | None:
+def second_officer(office: Office, first: Officer, token: str | None) -> str | None:
     """The second officer: shown by a token of their own, because a name alone is nobody's word."""
     if token is None:
         return None

@@ -33,7 +33,7 @@ from federation.feed import FeedId, Leaf, key_name, parse_leaf
 from federation.receipts import verify_receipt
 from federation.records import get_schema
 from node.services import bodies
-from node.storage import feeds, records
+from node.storage import feeds, recalls, records
 from node.storage.tables import (
     decision,
     disclosure,
@@ -202,6 +202,7 @@ class _Check:
     def _records(self) -> Iterator[Finding]:
         total = self.connection.scalar(select(func.count()).select_from(record)) or 0
         gone = {(one.iss, one.rid) for one in self.connection.execute(select(tombstone.c.iss, tombstone.c.rid))}
+        over = {(one.iss, one.rid) for one in recalls.due(self.connection, now=self.now, limit=1_000_000)}
         start = done = 0
         while rows := self.connection.execute(
             select(record).where(record.c.id > start).order_by(record.c.id).limit(STEP)
@@ -214,18 +215,25 @@ class _Check:
             ):
                 kept.setdefault(row_id, set()).add((field, value, day))
             for row in rows:
-                yield from self._record(row, kept.get(row.id, set()), recalled=(row.iss, row.rid) in gone)
+                yield from self._record(
+                    row, kept.get(row.id, set()), recalled=(row.iss, row.rid) in gone,
+                    over=(row.iss, row.rid) in over,
+                )  # fmt: skip
             done += len(rows)
             self.tell("records", done, total)
 
-    def _record(self, row: Row[Any], kept: set[tuple[str, str, str]], *, recalled: bool) -> Iterator[Finding]:
+    def _record(
+        self, row: Row[Any], kept: set[tuple[str, str, str]], *, recalled: bool, over: bool
+    ) -> Iterator[Finding]:
         name = f"record {row.iss} {row.rid} version {row.ver}"
         if not row.jwt:
             if row.state in records.LIVE or row.disclosures or kept:
                 yield Finding(name, "its content is erased, and it is still in use")
             return
-        if recalled:
-            yield Finding(name, "was recalled, and its content is still here", "erase it: the recall is final")
+        if recalled and (over or row.state != records.STOPPED):
+            yield Finding(
+                name, "was recalled, and its content is still here", "`tidewaiter serve` erases it, within a minute"
+            )
         try:
             opened = bodies.reopen_row(row)
             if self.directory is not None:

@@ -18,7 +18,7 @@ import orjson
 from crypto import b64
 from federation.records import Fault, get_schema
 from node.services.publishing import SCHEMA_OF
-from node.storage import drafts
+from node.storage import drafts, recalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +81,9 @@ def keep(
     )
     with database.write() as connection:
         before = drafts.find(connection, administration, kind, [name]).get(name)
+        if before is not None and recalls.get(connection, administration, before.rid) is not None:
+            remedy = "a recalled record is never corrected: write it as a new one, under another reference"
+            raise DraftRefused((Fault(path="reference", value=name, wrong="names a recalled record", remedy=remedy),))
         if before is None:
             drafts.put(connection, [item], now=now)
         elif before.content_hash != digest:

@@ -25,6 +25,7 @@ from federation.transport import PeerLink
 from node.services import disclosing, indexing, presenting
 from node.services.intake import PeerDesk
 from node.services.pushing import FeedOutbox, take
+from node.services.stopping import RecallRules
 from node.services.verifiers import Verifiers
 from node.storage import feeds
 
@@ -95,6 +96,7 @@ class Exchange:
     offer_again: Callable[[], Iterable[str]] | None = None
     """Offers what is live to members that never had it; blocks; returns whose feeds have grown."""
     chores: Sequence[Chore] = ()
+    rules: RecallRules = field(default_factory=RecallRules)
     _busy_at: float = -1e9
     _looked_at: float = -1e9
     _newer: threading.Event = field(default_factory=threading.Event)
@@ -151,6 +153,7 @@ class Exchange:
         return PeerDesk(
             peer=peer, node=self.node, database=self.database, directory=self.membership.current,
             log_signer=self.log_signer, clock=self.clock, verifiers=self.verifiers, noticed=self._noticed,
+            rules=self.rules,
         )  # fmt: skip
 
     def loop_for(self, peer: str) -> PeerLoop:

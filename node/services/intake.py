@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeGuard, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, assert_never
+
+import structlog
 
 from crypto import merkle
 from federation import inbox
-from federation.envelope import verify_record
+from federation.envelope import reopen_record, verify_record
 from federation.epochs import check_new_epoch
 from federation.errors import FeedFork, Malformed, NotFound, ProblemType
 from federation.feed import FeedId, Lane, parse_leaf
@@ -25,9 +27,22 @@ from federation.pages import PageEntry, VerifiedPage, feed_of, verify_page
 from federation.ports import Applied, Held, Position
 from federation.receipts import Quarantined, Receipt, sign_receipt
 from federation.records import get_schema
-from node.services import addressing, bodies, disclosing, erasing, evidence, indexing, keeping, roads, sweeping
+from node.services import (
+    addressing,
+    bodies,
+    disclosing,
+    erasing,
+    evidence,
+    indexing,
+    keeping,
+    recalling,
+    roads,
+    stopping,
+    sweeping,
+)
+from node.services.stopping import RecallRules
 from node.services.verifiers import Verifiers
-from node.storage import bounds, duties, feeds, followers, fulltext, quarantine, records, remarks
+from node.storage import bounds, duties, feeds, followers, fulltext, quarantine, recalls, records, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +53,11 @@ if TYPE_CHECKING:
     from federation.directory import Directory
     from federation.evidence import Evidence
     from node.storage.database import Database
+
+
+log: Final = structlog.get_logger("tidewaiter.intake")
+DEFAULT_RULES: Final = RecallRules()
+WAITS_FOR_A_PERSON: Final = frozenset({str(ProblemType.RECALL_HELD), str(ProblemType.RECALL_REFUSED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +71,8 @@ class PeerDesk:
     log_signer: Signer
     clock: Callable[[], int]
     verifiers: Verifiers = field(default_factory=lambda: Verifiers(0))
+    rules: RecallRules = DEFAULT_RULES
+    """What is done with recalls."""
     noticed: Callable[[int], None] | None = None
     """Told the directory version that the peer works by."""
 
@@ -132,8 +154,11 @@ class PeerDesk:
             fork = evidence.compare(connection, page, feeds.unpack(feed.size, feed.hashes))
             if fork is not None:
                 raise _Forked(fork)
-            effects = inbox.judge(opened, directory=directory, holdings=Shelf(connection))
-            stored = store(connection, feed, page.feed.sender, effects, directory=directory, now=now)
+            room = stopping.HourlyRoom(connection, self.rules, now)
+            effects = inbox.judge(opened, directory=directory, holdings=Shelf(connection), room=room)
+            stored = store(
+                connection, feed, page.feed.sender, effects, directory=directory, rules=self.rules, now=now
+            )  # fmt: skip
             feeds.advance(
                 connection, feed.id, page.range, leaves=[entry.e for entry in page.entries], start=page.start,
                 note=page.checkpoint.note, head=page.head.size, now=now,
@@ -154,6 +179,9 @@ class PeerDesk:
             )
             feeds.keep_receipt(connection, feed.id, receipt.token, now=now)
         counts = inbox.summary(effects)
+        waiting = sum(isinstance(effect, inbox.Quarantine) and effect.recall is not None for effect in effects)
+        if waiting:
+            log.error("recalls wait for a person", peer=page.feed.sender, count=waiting)
         return Applied(
             size=page.range.size,
             receipt=receipt.token,
@@ -193,7 +221,7 @@ class _Forked(Exception):  # noqa: N818 - the transaction ends without a trace, 
 
 def store(
     connection: Connection, feed: Row[Any], sender: str, effects: Sequence[inbox.Effect], *, directory: Directory,
-    now: int,
+    now: int, rules: RecallRules = DEFAULT_RULES,
 ) -> int:  # fmt: skip
     """Write the effects of a page, in order; returns how many versions are now held that were not.
 
@@ -211,11 +239,12 @@ def store(
                 fresh.append(effect)
                 if effect.entry.rg is not None:
                     duties.received(connection, effect.leaf, effect.entry.rg, now=now)
+            case inbox.Entomb():
+                _flush(connection, fresh, now=now)
+                _entomb(connection, feed, sender, effect, rules=rules, now=now)
             case inbox.Quarantine():
-                if effect.dispute is not None:
-                    _flush(connection, fresh, now=now)
-                    dispute(connection, effect.dispute, directory=directory, now=now)
-                quarantine.put(connection, feed.id, sender, effect, now=now)
+                _flush(connection, fresh, now=now)
+                _put_aside(connection, feed, sender, effect, directory=directory, now=now)
             case inbox.Await():
                 quarantine.wait_for(connection, feed.id, sender, effect, now=now)
             case inbox.Skip():
@@ -229,9 +258,22 @@ def store(
     return sum(isinstance(effect, inbox.Store | inbox.Extend | inbox.Along) for effect in effects)
 
 
+def _put_aside(
+    connection: Connection, feed: Row[Any], sender: str, effect: inbox.Quarantine, *, directory: Directory, now: int
+) -> None:
+    """Keep an entry aside, with what follows from its reason: proof of a dispute, a recall that waits for a person."""
+    if effect.dispute is not None:
+        dispute(connection, effect.dispute, directory=directory, now=now)
+    if effect.recall is not None:
+        item = effect.recall
+        recalls.came(connection, feed=feed.id, n=effect.n, iss=item.iss, rid=item.rid)
+        stopping.hold(connection, item, came_by=sender, now=now)
+    quarantine.put(connection, feed.id, sender, effect, now=now)
+
+
 def _change(
     connection: Connection,
-    effect: inbox.Store | inbox.Extend | inbox.Along | inbox.Reduce | inbox.Tighten | inbox.Entomb,
+    effect: inbox.Store | inbox.Extend | inbox.Along | inbox.Reduce | inbox.Tighten,
     *,
     now: int,
 ) -> None:
@@ -258,8 +300,6 @@ def _change(
         case inbox.Tighten():
             _tighten(connection, effect, now=now)
             duties.touched(connection, leaf.iss, leaf.rid)
-        case inbox.Entomb():
-            _entomb(connection, effect, now=now)
         case _:
             assert_never(effect)
 
@@ -276,6 +316,11 @@ def make_receipt(
     return sign_receipt(
         fed=directory.fed, feed=feed_id, size=compact.size, root=compact.root(),
         quarantined=[Quarantined(row.n, row.problem) for row in held], quarantined_total=total,
+        erased=[
+            {"rid": row.rid, "ver": row.ver, "at": row.erased_at}
+            | ({"iss": row.iss} if row.iss != feed_id.sender else {})
+            for row in recalls.erased_by(connection, feed)
+        ],
         directory_version=directory.version, signer=signer, now=now,
         log=disclosing.checkpoint(connection, fed=directory.fed, node=feed_id.recipient, signer=signer),
     )  # fmt: skip
@@ -477,11 +522,23 @@ def _remember(
     bounds.put(connection, leaf.iss, leaf.rid, inbox.bind(before, effect))
 
 
-def _entomb(connection: Connection, effect: inbox.Entomb, *, now: int) -> None:
-    iss, rid = effect.leaf.iss, effect.leaf.rid
-    keeping.tell_of_withdrawal(connection, iss, rid, keeping.RECALLED, now)
-    erasing.erase_record(connection, iss, rid)
-    records.bury(connection, iss=iss, rid=rid, ver=effect.record.ver, jwt=effect.record.jwt, now=now)
+def _entomb(
+    connection: Connection, feed: Row[Any], sender: str, effect: inbox.Entomb, *, rules: RecallRules, now: int,
+    decided_by: str | None = None,
+) -> None:  # fmt: skip
+    """A recall takes effect, and goes on to everybody to whom this node passed the record on."""
+    leaf = effect.leaf
+    recalls.came(connection, feed=feed.id, n=effect.n, iss=leaf.iss, rid=leaf.rid)
+    stopping.entomb(connection, effect.record, came_by=sender, rules=rules, now=now, decided_by=decided_by)
+    recalling.forward(connection, effect.record, came_by=sender, now=now)
+
+
+def approve(connection: Connection, iss: str, rid: str, *, by: str, rules: RecallRules, now: int) -> None:
+    """A person lets a recall take effect that was held. Raises `NotFound` where none waits."""
+    row = stopping.held(connection, iss, rid)
+    tombstone = reopen_record(row.jwt, [])
+    stopping.entomb(connection, tombstone, came_by=row.came_by, rules=rules, now=now, decided_by=by)
+    recalling.forward(connection, tombstone, came_by=row.came_by, now=now)
 
 
 def _rewrite(
@@ -517,6 +574,8 @@ def retry(connection: Connection, row: Row[Any], *, node: str, directory: Direct
     versions win as always. The entry leaves quarantine unless it is refused again.
     """
     entry = PageEntry(row.leaf, row.body, row.relay_grant)
+    if row.problem in WAITS_FOR_A_PERSON:  # `tidewaiter recalls approve` decides it, and no retry
+        return inbox.Quarantine(row.n, None, entry, ProblemType(row.problem), row.detail)
     key = (row.iss, row.rid) if row.iss else None
     held = records.held(connection, [key]) if key else {}
     effect: inbox.Effect

@@ -133,6 +133,10 @@ class Outgoing:
         self.recipients: set[str] = set()
         """Whose feeds have grown: they get a hint."""
 
+    def next(self, recipient: str, lane: Lane) -> tuple[feeds.OutFeed, int]:
+        """The feed of a recipient's lane, and the index that its next entry gets."""
+        return self._feeds[recipient, lane], self._sizes[recipient, lane]
+
     def append(
         self,
         op: str,

@@ -20,7 +20,7 @@ from crypto.errors import CryptoError
 from federation.errors import DirectoryStale, NotFound
 from node.services import indexing
 from node.services.bodies import read_row
-from node.storage import audit, drafts, evidence, feeds, policies, quarantine, records
+from node.storage import audit, drafts, evidence, feeds, policies, quarantine, recalls, records
 from node.storage.database import Database, WrongSchema
 from node.storage.tables import decision, disclosure, tombstone, withheld
 from node.storage.tables import quarantine as held_back
@@ -132,12 +132,15 @@ class NodeView:
     quarantined: int
     evidence: int
     """Pieces of evidence against members: more than none is an alarm."""
+    recalls: Mapping[str, int]
+    """Recalls by what they are here; those that are held wait for a person."""
     disclosures: int
     index_lag: int
 
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
-        return asdict(self) | {"records": dict(self.records), "drafts": dict(self.drafts)}
+        counted = {name: dict(getattr(self, name)) for name in ("records", "drafts", "recalls")}
+        return asdict(self) | counted
 
 
 def peers(
@@ -257,6 +260,7 @@ def node_view(database: Database, membership: Membership, *, node: str, name: st
             drafts=drafts.counts(connection),
             quarantined=held or 0,
             evidence=sum(evidence.counts(connection).values()),
+            recalls=recalls.counts(connection),
             disclosures=audit.count(connection),
             index_lag=indexing.lag(database),
         )

@@ -29,7 +29,7 @@ from federation.records import get_schema
 from federation.relay import text_hash
 from node.services import addressing, applying, approvals, bodies, collector, deciding, relaying
 from node.services.outgoing import Given, Outgoing, Terms
-from node.storage import drafts, duties, feeds, policies, records, remarks
+from node.storage import drafts, duties, feeds, policies, recalls, records, remarks
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 BATCH: Final = 400
 """Drafts in one transaction: long enough to be fast, short enough that officers do not wait for the lock."""
+RECALLED: Final = "its record was recalled, which ends it; write what is true now as a new record"
 Version = IssuedRecord | VerifiedRecord
 """A version of our own: just signed, or opened again from our storage."""
 SCHEMA_OF: Final[Mapping[str, str]] = {
@@ -131,7 +132,13 @@ class Publisher:
         with database.read() as connection:
             rows = drafts.waiting_rows(connection, ids)
             before = self._versions_before(connection, [row.rid for row in rows if row.ver > 1])
-        return [self._sign(row, before.get(row.rid), now=now) for row in rows]
+            gone = recalls.tombstones(connection, {(self.node, row.rid) for row in rows if row.ver > 1})
+        return [
+            Refused(row.reference, (RECALLED,))
+            if (self.node, row.rid) in gone
+            else self._sign(row, before.get(row.rid), now=now)
+            for row in rows
+        ]
 
     def _write(
         self, connection: Connection, prepared: Sequence[_Signed | Refused], *, by: str, second: str | None, now: int
@@ -141,6 +148,8 @@ class Publisher:
         rows = {row.id: row for row in drafts.to_release(connection, [item.draft for item in signed])}
         before = self._versions_before(connection, [item.issued.rid for item in signed if item.issued.ver > 1])
         signed = [item for item in signed if item.still(rows.get(item.draft), before.get(item.issued.rid))]
+        gone = recalls.tombstones(connection, {(self.node, item.issued.rid) for item in signed if item.issued.ver > 1})
+        signed = [item for item in signed if (self.node, item.issued.rid) not in gone]
         self._supersede(connection, [before[item.issued.rid] for item in signed if item.issued.rid in before])
         handling = json.dumps(self.handling)
         row_ids = records.keep(connection, [item.version(handling) for item in signed], now=now)

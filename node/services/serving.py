@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, select, update
 
-from crypto import merkle
+from crypto import merkle, sdjwt
 from crypto.checkpoint import open_checkpoint, sign_checkpoint
 from crypto.errors import CryptoError
 from federation import keeping
 from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotFound, Refused
-from federation.feed import FeedId, Lane, key_name
+from federation.feed import FeedId, Lane, key_name, parse_leaf
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
 from node.services import bodies, disclosing, gating, tripwires
-from node.storage import duties, feeds, settlements
+from node.storage import duties, feeds, recalls, settlements
 from node.storage.tables import entry_out, feed_out, shared
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crypto.signer import Signer
     from federation.directory import Directory
     from federation.receipts import Receipt
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 ROOM: Final = MAX_PAGE_BYTES - 65_536
 """Bytes for entries: what is left of a page for its frame and its two notes."""
 ENTRY_FRAME: Final = 32
+_RECALLS: Final = '"op":"tomb"'
+"""Stands in the text of every leaf that recalls a record, and in no other: quotes inside its texts are escaped."""
 SHOWN_STATES: Final = frozenset({"released", "received"})
 """Received versions stand in a feed of this node only where it passes them on as a hub."""
 _RELAYED: Final = re.compile(r'"rg":"([A-Za-z0-9_-]{43})"')
@@ -140,8 +144,9 @@ class Server:
         gate = gating.gate(connection, directory=self.directory, recipient=recipient, now=now)
         allowed = {} if gate is None else gate.masks(item.record for item in items if item.record is not None)
         wires = tripwires.load(connection)
+        tombstones = _tombstones(connection, items)
         for item in items:
-            body = _body(item, now, allowed.get(item.record, -1))
+            body = tombstones.get(item.n) or _body(item, now, allowed.get(item.record, -1))
             if body is not None and wires and wires.stops_body(item.rid, body, recipient):
                 body = None
             # A grant is of use only to who gets the body with it.
@@ -160,6 +165,19 @@ class Server:
             key_name=key_name(self.directory.fed, self.node),
             signer=self.log_signer,
         )
+
+
+def _tombstones(connection: Connection, items: Sequence[Row[Any]]) -> dict[int, str]:
+    """The bodies of recalls among the entries: a tombstone is shown to whoever has an entry that names it."""
+    leaves = {item.n: parse_leaf(item.leaf) for item in items if _RECALLS in item.leaf}
+    kept = recalls.tombstones(connection, {(leaf.iss, leaf.rid) for leaf in leaves.values()}) if leaves else {}
+    found = {}
+    for n, leaf in leaves.items():
+        jwt = kept.get((leaf.iss, leaf.rid))
+        # Not the one that the entry names: another one has taken its place, or the recall is void.
+        if jwt is not None and sdjwt.jwt_hash(jwt) == leaf.jh:
+            found[n] = sdjwt.present(jwt, [])
+    return found
 
 
 def _body(item: Row[Any], now: int, allowed: int) -> str | None:
@@ -223,4 +241,10 @@ def accept_receipt(connection: Connection, receipt: Receipt) -> bool:
         )
     )
     connection.execute(shared.insert().from_select(["record"], covered))
+    erased = [
+        (item.get("iss"), item["rid"], item["at"])
+        for item in receipt.erased
+        if isinstance(item.get("rid"), str) and type(item.get("at")) is int and isinstance(item.get("iss", ""), str)
+    ]
+    recalls.confirm(connection, feed=row.id, size=receipt.size, erased=erased)
     return True

@@ -154,6 +154,20 @@ def erase(connection: Connection, iss: str, rid: str) -> None:
     )
 
 
+def reword(
+    connection: Connection, iss: str, rid: str, *, before: ProblemType, after: ProblemType, detail: str, now: int
+) -> None:
+    """Entries about a record that are held for one reason are held for another one from now on."""
+    connection.execute(
+        update(quarantine)
+        .where(
+            quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.problem == str(before),
+            quarantine.c.state == "held",
+        )
+        .values(problem=str(after), detail=detail, retried_at=now)
+    )  # fmt: skip
+
+
 def of_feed(connection: Connection, feed: int) -> tuple[list[Row[Any, Any]], int]:
     """What is held of one feed now (the first thousand) and how many there are."""
     condition = (quarantine.c.feed == feed, quarantine.c.state == "held")

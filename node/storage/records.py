@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 LIVE: Final = ("released", "received")
 """States of versions whose content is in use, as stored."""
 WITHDRAWN, EXPIRED, ERASED, RESTRICTED = "withdrawn", "expired", "erased", "restricted"
+STOPPED: Final = "stopped"
+"""Recalled, and kept for the time of grace: used for nothing and shown to nobody."""
 DISPUTED: Final[Mapping[str, Dispute]] = {"equivocal": "equivocal", "forked": "forked"}
 """States of versions that cannot stand beside another that their issuer signed: kept, and not in use until a higher
 one comes."""

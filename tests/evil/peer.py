@@ -147,7 +147,7 @@ class EvilPeer:
         more = {"prev": b64(bytes(32))} if ver > 1 else {}
         return self.record(
             groups={}, rid=rid, ver=ver, kind="tombstone", sch="tombstone/1",
-            tomb={"reason": "erroneous", "effect": "erase"}, **{**more, **claims},
+            **{"tomb": {"reason": "erroneous", "effect": "erase"}, **more, **claims},
         )  # fmt: skip
 
     def receipt(

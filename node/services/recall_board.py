@@ -1,0 +1,202 @@
+"""The recall board: of each recalled record, how far every recipient is, and who has not confirmed.
+
+For each recipient: `sent` (its feed has the entry), `received` (its receipt covers the entry), `applied` (and does not
+hold it back), `erased` (and says when), or `held` and `refused` with the reason. What a recipient never confirmed stays
+open: the list of those is exact, because it is made from what this node sent and not from what it heard.
+
+Trust: a receipt binds the node that signed it; it cannot prove that nobody there has made a copy.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from sqlalchemy import select
+
+from crypto import b64
+from federation.errors import NotFound, ProblemType
+from node.storage import feeds, recalls
+from node.storage.tables import draft
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from federation.directory import Directory
+
+    Onward = Callable[[Connection, str, str], Iterable["Step"]]
+
+SENT, RECEIVED, APPLIED, ERASED, HELD, REFUSED = "sent", "received", "applied", "erased", "held", "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One recipient of a recalled record, and how far it is."""
+
+    recipient: str
+    state: str
+    status: str | None
+    """The member's status in the directory; None if it is not listed any more."""
+    through: str | None
+    """The node that passed the record on, where this node did not offer it itself."""
+    sent_at: int | None
+    received_at: int | None
+    erased_at: int | None
+    reason: str | None = None
+    """Why it is held back there, in the protocol's word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One recalled record."""
+
+    iss: str
+    rid: str
+    ver: int
+    reference: str | None
+    """The draft's reference, of own records."""
+    reason: str
+    effect: str
+    ref: Any
+    at: int
+    here: str
+    """What the recall is at this node: stopped, kept, erased, held, refused, void."""
+    due: int | None
+    by: str | None
+    second_by: str | None
+    steps: tuple[Step, ...]
+
+    @property
+    def not_applied(self) -> tuple[str, ...]:
+        """Recipients that have not confirmed that they use it no more."""
+        return tuple(step.recipient for step in self.steps if step.state not in {APPLIED, ERASED})
+
+    @property
+    def not_erased(self) -> tuple[str, ...]:
+        """Recipients that have not confirmed its erasure."""
+        return tuple(step.recipient for step in self.steps if step.state != ERASED)
+
+    def to_json(self) -> dict[str, Any]:
+        """The members of the API and of `--json`: `complete` once everybody has confirmed the erasure."""
+        return _told_only(asdict(self)) | {
+            "steps": [_told_only(asdict(step)) for step in self.steps],
+            "not_applied": list(self.not_applied),
+            "not_erased": list(self.not_erased),
+            "complete": not self.not_erased,
+        }
+
+
+def _told_only(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def nobody_onward(connection: Connection, iss: str, rid: str) -> Iterable[Step]:  # noqa: ARG001 - the shape
+    """Nobody passed the record on, as far as this node was told."""
+    return ()
+
+
+ONWARD: Final[list[Onward]] = [nobody_onward]
+"""Who knows of recipients behind another node: the relay's reports, for one. Each gives steps with `through`."""
+
+
+def boards(
+    connection: Connection, rows: Sequence[Row[Any]], *, directory: Directory, node: str
+) -> list[Board]:  # fmt: skip
+    """The boards of recalls (rows of `recall`), in their order."""
+    keys = [(row.iss, row.rid) for row in rows]
+    sent: dict[tuple[str, str], list[Row[Any]]] = {}
+    for item in recalls.sent_of(connection, keys):
+        sent.setdefault((item.iss, item.rid), []).append(item)
+    out = {row.id: row for row in feeds.out_feeds(connection)}
+    receipts = {row.id: _told(row) for row in out.values()}
+    names = _references(connection, [rid for iss, rid in keys if iss == node])
+    found = []
+    for row in rows:
+        steps = [
+            _step(item, out[item.feed], receipts[item.feed], directory) for item in sent.get((row.iss, row.rid), [])
+        ]
+        mine = {step.recipient for step in steps}
+        onward = [
+            step
+            for source in ONWARD
+            for step in source(connection, row.iss, row.rid)
+            if step.recipient not in mine
+        ]  # fmt: skip
+        found.append(
+            Board(
+                iss=row.iss, rid=row.rid, ver=row.ver, reference=names.get(row.rid) if row.iss == node else None,
+                reason=row.reason, effect=row.effect, ref=None if row.ref is None else json.loads(row.ref), at=row.at,
+                here=row.state, due=row.due, by=row.by, second_by=row.second_by,
+                steps=tuple(sorted([*steps, *onward], key=lambda step: (step.through or "", step.recipient))),
+            )
+        )  # fmt: skip
+    return found
+
+
+def board(connection: Connection, name: str, *, directory: Directory, node: str, iss: str | None = None) -> Board:
+    """The board of one record, by its id or its reference. Raises `NotFound`."""
+    rows = recalls.find(connection, name)
+    if not rows:
+        rids = connection.scalars(select(draft.c.rid).where(draft.c.reference == name, draft.c.administration == node))
+        rows = [row for rid in rids for row in recalls.find(connection, rid)]
+    if iss is not None:
+        rows = [row for row in rows if row.iss == iss]
+    if not rows:
+        raise NotFound("no recall of this record is known here")
+    if len(rows) > 1:
+        raise NotFound("several records have this name: say whose is meant with iss")
+    return boards(connection, rows, directory=directory, node=node)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the newest receipt for a feed says is held back."""
+
+    problems: Mapping[int, str]
+    last: int | None
+    """Beyond this index the receipt's list was cut short; None for a whole list."""
+
+
+def _told(feed: Row[Any]) -> _Told:
+    if feed.receipt is None:
+        return _Told({}, None)
+    claims = orjson.loads(b64.decode(feed.receipt.split(".")[1]))  # verified when it was kept
+    problems = {item["n"]: item["type"] for item in claims["quarantined"]}
+    whole = claims["quarantined_total"] <= len(problems)
+    return _Told(problems, None if whole else max(problems, default=-1))
+
+
+def _step(item: Row[Any], feed: Row[Any], told: _Told, directory: Directory) -> Step:
+    member = directory.member(item.recipient)
+    state, reason, received_at = SENT, None, None
+    if feed.receipt_size > item.n:
+        received_at = feed.receipt_at
+        problem = told.problems.get(item.n)
+        if item.erased_at is not None:
+            state = ERASED
+        elif problem == ProblemType.RECALL_HELD:
+            state, reason = HELD, problem
+        elif problem is not None:
+            state, reason = REFUSED, problem
+        elif told.last is not None and item.n > told.last:
+            state = RECEIVED  # its list of what is held back was cut short before this entry
+        else:
+            state = APPLIED
+    return Step(
+        recipient=item.recipient, state=state, status=None if member is None else member.status, through=None,
+        sent_at=item.at, received_at=received_at, erased_at=item.erased_at if state == ERASED else None, reason=reason,
+    )  # fmt: skip
+
+
+def _references(connection: Connection, rids: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for start in range(0, len(rids), 500):
+        rows = connection.execute(
+            select(draft.c.rid, draft.c.reference).where(draft.c.rid.in_(list(rids[start : start + 500])))
+        )
+        found |= {row.rid: row.reference for row in rows}
+    return found

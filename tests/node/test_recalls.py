@@ -1,0 +1,339 @@
+"""Recalls as their originator makes them: to whom they go, what the board says, and through who passed it on."""
+
+import json
+import random
+
+import pytest
+from sqlalchemy import select
+
+from federation.errors import NotFound
+from federation.policy import compile_policy, load_policy
+from federation.receipts import verify_receipt
+from node.services import checking, drafting, recall_board, recall_decisions, recalling, settling
+from node.services.intake import PeerDesk
+from node.services.outgoing import Outgoing, Terms
+from node.services.publishing import Publisher
+from node.services.serving import Server, accept_receipt
+from node.services.stopping import DAY, RecallRules
+from node.storage import drafts, records
+from node.storage.tables import disclosure, grant_out, quarantine, record, tombstone
+from tests.factories import NOW, make_federation
+from tests.simulator.world import policy_text
+
+FED = make_federation(["KE", "TZ", "GB", "UG", "RILO-ESA"])
+GROUPS = {"case": {"reference": "R-1", "administration": "KE"}, "transport": {"conveyance": "sea"}}
+EVERYBODY = [{"effect": "grant", "kind": "seizure", "nodes": ["TZ", "GB", "UG"], "groups": ["case", "transport"]}]
+
+
+class Place:
+    """Nodes with a database each; who pulls from whom is up to the test."""
+
+    def __init__(self, make_database, fed=FED):
+        self.make, self.fed, self.now, self.rules = make_database, fed, NOW, RecallRules()
+        self.databases = {}
+
+    def database(self, node):
+        if node not in self.databases:
+            self.databases[node] = self.make()
+        return self.databases[node]
+
+    def publisher(self, node="KE", rules=EVERYBODY):
+        return Publisher(
+            fed="test", node=node, signer=self.fed.signer(node), directory=self.fed.directory,
+            policy=compile_policy(load_policy(policy_text(node, 1, rules), format="json")),
+            handling={"tlp": "green", "onward": "any-member"}, token=random.Random(7).randbytes,  # noqa: S311
+        )  # fmt: skip
+
+    def release(self, reference="R-1", node="KE", rules=EVERYBODY):
+        database = self.database(node)
+        groups = {**GROUPS, "case": {"reference": reference, "administration": node}}
+        drafting.keep(database, kind="seizure", groups=groups, administration=node, reference=None, now=self.now)
+        with database.read() as connection:
+            ids = drafts.waiting(connection)
+        (report,) = self.publisher(node, rules).release(database, ids, by="officer", second=None, now=self.now)
+        return report.rids[0]
+
+    def recall(self, *rids, node="KE", effect="stop-use", second=None, reason="erroneous", ref=None):
+        with self.database(node).write() as connection:
+            return recalling.recall(
+                connection, self.publisher(node), rids, reason=reason, effect=effect, by="officer", second=second,
+                rules=self.rules, now=self.now, ref=ref,
+            )  # fmt: skip
+
+    def pull(self, me, peer, *lanes, receipt=True):
+        for lane in lanes or ("urgent", "bulk"):
+            server = Server(
+                node=peer, directory=self.fed.directory, log_signer=self.fed.signer(peer, "log")
+            )  # fmt: skip
+            desk = PeerDesk(
+                peer=peer, node=me, database=self.database(me), directory=lambda: self.fed.directory,
+                log_signer=self.fed.signer(me, "log"), clock=lambda: self.now, rules=self.rules,
+            )  # fmt: skip
+            position = desk.position(lane)
+            with self.database(peer).read() as connection:
+                data = server.page(
+                    connection, recipient=me, lane=lane, start=position.size, limit=500, note=position.note,
+                    now=self.now,
+                )  # fmt: skip
+            page = desk.open(lane, data, None)
+            if page.entries:
+                desk.apply(desk.verify(page))
+            token = desk.position(lane).receipt
+            if receipt and token is not None:
+                opened = verify_receipt(token, directory=self.fed.directory, now=self.now)
+                with self.database(peer).write() as connection:
+                    accept_receipt(connection, opened)
+
+    def settle(self, node):
+        return settling.settle(
+            self.database(node), node=node, directory=self.fed.directory, log_signer=self.fed.signer(node, "log"),
+            now=self.now,
+        )  # fmt: skip
+
+    def board(self, rid, node="KE"):
+        with self.database(node).read() as connection:
+            return recall_board.board(connection, rid, directory=self.fed.directory, node=node)
+
+    def states(self, rid, node="KE"):
+        return {step.recipient: step.state for step in self.board(rid, node).steps}
+
+    def in_use(self, node):
+        with self.database(node).read() as connection:
+            return {row.rid for row in connection.execute(records.visible())}
+
+    def rows(self, node, table):
+        with self.database(node).read() as connection:
+            return list(connection.execute(select(table)))
+
+
+@pytest.fixture
+def place(make_database):
+    return Place(make_database)
+
+
+def test_a_recall_goes_to_everybody_who_ever_got_the_record_and_is_stopped_at_home(place):
+    rid, other = place.release(), place.release("R-2")
+    report = place.recall(rid)
+    assert report.recipients == {"TZ", "GB", "UG"}
+    assert place.states(rid) == {"TZ": "sent", "GB": "sent", "UG": "sent"}
+    assert place.in_use("KE") == {other}
+    for node in ("TZ", "GB"):
+        place.pull(node, "KE")
+        assert place.in_use(node) == {other}
+    logged = [row for row in place.rows("KE", disclosure) if row.detail == "tomb"]
+    assert {row.recipient for row in logged} == {"TZ", "GB", "UG"}
+    with place.database("KE").read() as connection:
+        found = checking.fsck(place.database("KE"), node="KE", directory=FED.directory, now=NOW)
+        assert [one.to_json() for one in found] == []
+        assert connection.scalar(select(tombstone.c.ver)) == 2
+
+
+def test_the_board_is_exact_while_the_network_is_torn(place):
+    rid = place.release()
+    for node in ("TZ", "GB", "UG"):
+        place.pull(node, "KE")
+    place.recall(rid)
+    place.pull("TZ", "KE")
+    place.pull("GB", "KE", receipt=False)  # it got there, and its receipt did not come back
+    board = place.board(rid)
+    assert place.states(rid) == {"TZ": "applied", "GB": "sent", "UG": "sent"}
+    assert (board.not_applied, board.not_erased) == (("GB", "UG"), ("GB", "TZ", "UG"))
+    assert board.to_json()["complete"] is False
+    place.pull("GB", "KE")
+    place.pull("UG", "KE")
+    assert set(place.states(rid).values()) == {"applied"}
+    place.now += 7 * DAY
+    for node in ("TZ", "UG"):
+        assert place.settle(node).erased == 1
+    place.pull("TZ", "KE")
+    assert place.states(rid) == {"TZ": "erased", "GB": "applied", "UG": "applied"}
+    assert place.board(rid).not_erased == ("GB", "UG")
+    place.settle("GB")
+    for node in ("GB", "UG"):
+        place.pull(node, "KE")
+    board = place.board(rid)
+    assert board.to_json()["complete"] is True
+    assert all(step.erased_at == place.now for step in board.steps)
+    place.settle("KE")
+    assert place.board(rid).here == "erased"
+    for node in ("KE", "TZ", "GB", "UG"):
+        assert all(not row.jwt and not row.disclosures for row in place.rows(node, record))
+
+
+def test_a_recipient_that_refuses_is_on_the_board_with_its_reason(place):
+    rid = place.release()
+    place.pull("TZ", "KE")
+    place.recall(rid)
+    place.rules = RecallRules(limit=0)
+    place.pull("TZ", "KE")
+    assert {step.recipient: (step.state, step.reason) for step in place.board(rid).steps}["TZ"] == (
+        "held",
+        "recall-held",
+    )
+    assert place.in_use("TZ") == {rid}
+    decide(place, "TZ", "refuse", rid)
+    place.pull("TZ", "KE")
+    assert ("refused", "recall-refused") in {(step.state, step.reason) for step in place.board(rid).steps}
+    assert "TZ" in place.board(rid).not_applied
+    decide(place, "TZ", "approve", rid)
+    place.pull("TZ", "KE")
+    assert place.states(rid)["TZ"] == "applied"
+    assert place.in_use("TZ") == set()
+
+
+def decide(place, node, what, rid, by="second officer"):
+    recall_decisions.decide(
+        place.database(node), what, rid=rid, iss=None, by=by, node=node, rules=RecallRules(),
+        directory=place.fed.directory, log_signer=place.fed.signer(node, "log"), now=place.now,
+    )  # fmt: skip
+
+
+def pass_on(place, rid, to, hub="RILO-ESA"):
+    """The hub gives a record on: what the relay does, entry, grant and row; the grant itself is not asked here."""
+    with place.database(hub).write() as connection:
+        row = records.by_key(connection, "KE", rid)[0]
+        out = Outgoing(connection, recipients=to, by="relay", now=place.now, token=random.Random(1).randbytes)  # noqa: S311
+        for recipient in to:
+            decided = out.decision("A" * 43, dict)
+            terms = Terms(mask=int(row.mask, 16), grant={"tlp": "green"}, decided=decided)
+            out.append("put", row, recipient=recipient, terms=terms, row_id=row.id, previous=None)
+        out.write()
+
+
+def test_a_node_that_passed_a_record_on_passes_its_recall_on_to_all_to_whom_it_did(place):
+    rules = [{"effect": "grant", "kind": "seizure", "nodes": ["RILO-ESA"], "groups": ["case"]}]
+    rid = place.release(rules=rules)
+    place.pull("RILO-ESA", "KE")
+    pass_on(place, rid, ["GB", "UG"])
+    place.recall(rid)
+    assert place.states(rid) == {"RILO-ESA": "sent"}
+    place.pull("RILO-ESA", "KE")
+    place.pull("RILO-ESA", "KE")  # once more changes nothing
+    assert place.states(rid, "RILO-ESA") == {"GB": "sent", "UG": "sent"}
+    for node in ("GB", "UG"):
+        place.pull(node, "RILO-ESA", "urgent")
+        assert place.rows(node, tombstone)[0].jwt == place.rows("KE", tombstone)[0].jwt
+    assert place.states(rid, "RILO-ESA") == {"GB": "erased", "UG": "erased"}  # nothing of it was there
+    place.pull("GB", "RILO-ESA", "bulk")  # a late copy, by that road
+    assert place.in_use("GB") == set()
+    assert [row.body for row in place.rows("GB", quarantine)] in ([], [None])
+
+
+def test_a_suspended_member_gets_its_recall_when_it_comes_back_and_is_on_the_board_until_then(make_database):
+    place = Place(make_database)
+    rid = place.release()
+    place.pull("TZ", "KE")
+    place.fed = FED.with_node("TZ", status="suspended").with_node("GB", status="left")
+    report = place.recall(rid)
+    assert report.recipients == {"TZ", "GB", "UG"}
+    board = place.board(rid)
+    assert {step.recipient: step.status for step in board.steps} == {"TZ": "suspended", "GB": "left", "UG": "active"}
+    assert set(board.not_applied) == {"TZ", "GB", "UG"}
+    place.fed = FED
+    place.pull("TZ", "KE")
+    assert place.states(rid)["TZ"] == "applied"
+
+
+def test_who_lost_the_record_before_is_told_as_well(place):
+    """A member whose grant was taken back may still have it, for instance in a backup."""
+    rid = place.release()
+    with place.database("KE").write() as connection:
+        connection.execute(grant_out.delete().where(grant_out.c.recipient == "TZ"))
+    assert "TZ" in place.recall(rid).recipients
+
+
+def test_a_recalled_record_is_never_released_or_corrected_again(place):
+    rid = place.release()
+    changed = {**GROUPS, "transport": {"conveyance": "air"}}
+
+    def keep():
+        return drafting.keep(
+            place.database("KE"), kind="seizure", groups=changed, administration="KE", reference=None, now=NOW
+        )
+
+    keep()
+    place.recall(rid)
+    with place.database("KE").read() as connection:
+        ids = drafts.waiting(connection)
+    (report,) = place.publisher().release(place.database("KE"), ids, by="officer", second=None, now=NOW)
+    assert report.released == 0
+    assert "recalled" in report.refused[0].faults[0]
+    with pytest.raises(drafting.DraftRefused) as refused:
+        keep()
+    assert refused.value.faults[0].wrong == "names a recalled record"
+    with pytest.raises(recalling.RecallRefused, match="already"):
+        place.recall(rid)
+    assert place.in_use("KE") == set()
+
+
+REFUSED = {
+    "it is no record of this node": ({"rids": ["3f2b8c1e-9d4a-4c6b-8e1f-0a1b2c3d4e5f"]}, "no record"),
+    "the reason is none": ({"reason": "because"}, "tomb.reason"),
+    "the effect is none": ({"effect": "shred"}, "tomb.effect"),
+    "erasure is asked by one officer alone": ({"effect": "erase"}, "second officer"),
+    "the second officer is the first": ({"effect": "erase", "second": "OFFICER"}, "another person"),
+    "a duplicate names no other record": ({"reason": "duplicate-of"}, "tomb.ref"),
+}
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_nothing_is_recalled_when(sentence, make_sqlite, tmp_path):
+    place = Place(lambda: make_sqlite(tmp_path / "ke.db"))
+    rid = place.release()
+    changed, said = REFUSED[sentence]
+    with pytest.raises(recalling.RecallRefused, match=said):
+        place.recall(*changed.get("rids", [rid]), **{k: v for k, v in changed.items() if k != "rids"})
+    assert place.in_use("KE") == {rid}
+    with pytest.raises(NotFound):
+        place.board(rid)
+    place.databases["KE"].close()
+
+
+def test_own_recalls_beyond_the_limit_need_a_second_officer(place):
+    place.rules = RecallRules(limit=2)
+    rids = [place.release(f"R-{number}") for number in range(4)]
+    place.recall(*rids[:2])
+    with pytest.raises(recalling.RecallRefused, match="second officer"):
+        place.recall(rids[2])
+    place.recall(*rids[2:], second="another")
+    assert place.in_use("KE") == set()
+
+
+def test_a_stop_becomes_an_erasure_once_two_officers_of_the_originator_say_so(place):
+    rid = place.release()
+    place.pull("TZ", "KE")
+    place.recall(rid)
+    place.pull("TZ", "KE")
+    assert [bool(row.jwt) for row in place.rows("TZ", record)] == [True]
+    place.recall(rid, effect="erase", second="another")
+    place.pull("TZ", "KE")
+    assert [bool(row.jwt) for row in place.rows("TZ", record)] == [False]
+    assert place.states(rid) == {"TZ": "erased", "GB": "sent", "UG": "sent"}
+    place.pull("GB", "KE")  # who comes later meets both entries, and the one that is in force
+    assert place.in_use("GB") == set()
+    assert place.states(rid)["GB"] == "erased"
+
+
+def test_who_recalled_a_record_does_not_confirm_it_at_home(place):
+    rid = place.release()
+    place.recall(rid)
+    with pytest.raises(recall_decisions.SamePerson):
+        decide(place, "KE", "confirm", rid, by="Officer")
+    decide(place, "KE", "confirm", rid, by="another")
+    assert place.board(rid).here == "erased"
+
+
+def test_what_leaves_says_nothing_of_the_record_but_its_name(place):
+    rid = place.release()
+    place.recall(rid, ref="court 7/2026", reason="court-order")
+    server = Server(node="KE", directory=FED.directory, log_signer=FED.signer("KE", "log"))
+    with place.database("KE").read() as connection:
+        page = json.loads(server.page(connection, recipient="TZ", lane="urgent", start=0, limit=9, note=None, now=NOW))
+    (entry,) = page["entries"]
+    leaf = json.loads(entry["e"])
+    assert set(leaf) == {"v", "n", "t", "op", "iss", "rid", "ver", "jh", "gm", "gc"}
+    assert entry["s"].endswith("~")
+    assert entry["s"].count("~") == 1
+    with place.database("KE").read() as connection:  # the old entry of the record shows it no more
+        bulk = json.loads(server.page(connection, recipient="TZ", lane="bulk", start=0, limit=9, note=None, now=NOW))
+    assert "s" not in bulk["entries"][0]
