@@ -298,7 +298,7 @@ def test_recalls_beyond_the_limit_wait_for_a_person_and_the_receipt_says_so(peer
     assert [item["type"] for item in told["quarantined"]] == ["recall-held"] * 3
     with victim.database.write() as connection:
         for row in quarantine.listing(connection):
-            effect = intake.retry(connection, row, directory=FED.directory, now=NOW + 9_000)
+            effect = intake.retry(connection, row, node="TZ", directory=FED.directory, now=NOW + 9_000)
             assert effect.problem == "recall-held"  # a retry is no decision
     assert len(in_use(victim)) == 3
     road.world.now = victim.world.now = NOW + 120
