@@ -147,7 +147,7 @@ class Server:
         tombstones = _tombstones(connection, items)
         for item in items:
             body = tombstones.get(item.n) or _body(item, now, allowed.get(item.record, -1))
-            if body is not None and wires and wires.stops_body(item.rid, body, recipient):
+            if body is not None and wires and item.n not in tombstones and wires.stops_body(item.rid, body, recipient):
                 body = None
             # A grant is of use only to who gets the body with it.
             entry = PageEntry(item.leaf, body, texts.get(named.get(item.n, "")) if body is not None else None)
