@@ -201,6 +201,28 @@ class DirectoryMirror:
         """
         return _read_served(self._mirror, path)
 
+    def files(self) -> dict[str, bytes]:
+        """Return what somebody else needs to trust the same directory, by the paths at which it is served.
+
+        Raises DirectoryStale if there never was one. From the newest file on, as a client would ask.
+        """
+        try:
+            found = {"metadata/timestamp.json": self.serve("metadata/timestamp.json")}
+            newest = "metadata/timestamp.json"
+            for kind in ("snapshot", "targets"):
+                version = orjson.loads(found[newest])["signed"]["meta"][f"{kind}.json"]["version"]
+                newest = f"metadata/{version}.{kind}.json"
+                found[newest] = self.serve(newest)
+        except NotFound:
+            raise DirectoryStale("this node has no directory yet; join a federation first") from None
+        for version in self._roots():
+            found[f"metadata/{version}.root.json"] = self.serve(f"metadata/{version}.root.json")
+        for name, info in Metadata[Targets].from_bytes(found[newest]).signed.targets.items():
+            if TARGET_NAME.fullmatch(name):
+                path = f"targets/{_url_hash(info)}.{name}"
+                found[path] = self.serve(path)
+        return found
+
     def _load(self) -> tuple[dict[str, object], Directory]:
         """Return state and directory in force, read again when another process has replaced them."""
         try:

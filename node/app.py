@@ -11,6 +11,7 @@ import contextlib
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from crypto import httpsig
@@ -34,7 +35,10 @@ from node.services import (
     settling,
     sweeping,
 )
+from node.services.bundles import Maker as BundleMaker
+from node.services.bundles import Taker as BundleTaker
 from node.services.exchange import Chore, Exchange
+from node.services.intake import PeerDesk
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
 from node.services.pictures.likeness import Finder
@@ -229,6 +233,27 @@ class Home:
     def settle(self) -> Collection[str]:
         """Offer everything again to peers that have shown what they hold since a restore; whose feeds have grown."""
         return reconciling.settle_all(self.database, self.publisher(), now=self.clock())
+
+    def desk(self, peer: str, verifiers: Verifiers) -> PeerDesk:
+        """A desk for what a peer brings otherwise than over the network."""
+        return PeerDesk(
+            peer=peer, node=self.settings.id, database=self.database, directory=self.membership.current,
+            log_signer=self.signer("log"), clock=self.clock, verifiers=verifiers,
+        )  # fmt: skip
+
+    def bundle_maker(self) -> BundleMaker:
+        """Who makes bundles for this node's peers."""
+        return BundleMaker(
+            node=self.settings.id, database=self.database, membership=self.membership, log_signer=self.signer("log"),
+            clock=self.clock, token=os.urandom, desk=partial(self.desk, verifiers=Verifiers(0)),
+        )  # fmt: skip
+
+    def bundle_taker(self, verifiers: Verifiers) -> BundleTaker:
+        """Who takes bundles in; the caller stops the verifiers."""
+        return BundleTaker(
+            node=self.settings.id, database=self.database, membership=self.membership, openers=[self.opener()],
+            clock=self.clock, desk=partial(self.desk, verifiers=verifiers),
+        )  # fmt: skip
 
     def chores(self) -> tuple[Chore, ...]:
         """What this node does by itself now and then while it is served."""

@@ -54,6 +54,10 @@ class Membership:
         """Whether the directory is too old to send anything by it."""
         return self.mirror.stale(now)
 
+    def renewed(self, directory: Directory) -> None:
+        """The mirror was refreshed from elsewhere: this is in force now."""
+        self._directory = directory
+
     def refresh(self, url: str, *, now: int) -> Directory:
         """Fetch the newest directory from a node's address or a repository's. Blocks: not for the event loop."""
         with fetcher(url) as fetch:

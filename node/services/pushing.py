@@ -90,21 +90,22 @@ def take(desk: PeerDesk, data: bytes) -> str:
     feed = feed_of(page, sender=desk.peer, recipient=desk.node)
     position = desk.position(feed.lane)
     if feed.epoch == position.epoch:
-        count = held_of(page, size=position.size, held=lambda start, end: _leaves(desk, feed, start, end))
+        count = held_of(page, size=position.size, held=lambda start, end: leaves_held(desk, feed, start, end))
         if page["to"] <= position.size and count:
-            return _receipt_again(desk, feed)
+            return receipt_again(desk, feed)
         if count:
             data = without(page, count)
     return desk.apply(desk.verify(desk.open(feed.lane, data, None))).receipt
 
 
-def _leaves(desk: PeerDesk, feed: FeedId, start: int, end: int) -> list[str]:
+def leaves_held(desk: PeerDesk, feed: FeedId, start: int, end: int) -> list[str]:
+    """The leaves of a feed that were taken in, to compare with what comes again."""
     with desk.database.read() as connection:
         return feeds.in_leaves(connection, feed, start, end)
 
 
-def _receipt_again(desk: PeerDesk, feed: FeedId) -> str:
-    """What is held and what is in quarantine today: the page brought nothing."""
+def receipt_again(desk: PeerDesk, feed: FeedId) -> str:
+    """A receipt for what is held and what is in quarantine today, kept as the newest."""
     directory, now = desk.directory(), desk.clock()
     with desk.database.write() as connection:
         row = feeds.in_feed(connection, feed.sender, feed.lane, for_update=True)

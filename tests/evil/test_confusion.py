@@ -1,5 +1,6 @@
 """Each kind of signed object shown where another is expected: everything is refused but the diagonal."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from crypto.checkpoint import open_checkpoint
 from crypto.errors import CryptoError
 from crypto.merkle import CompactRange
 from crypto.signer import FileSigner
+from federation import bundles
 from federation.auditlog import open_head, sign_head
 from federation.envelope import verify_record
 from federation.errors import FederationError
@@ -50,6 +52,16 @@ class Known:
         return SimpleNamespace(first=lambda: row)
 
 
+class Open:
+    """A key to which nothing is sealed: the chunk lies open, so that its head is what is tried."""
+
+    def seal(self, data):
+        return data
+
+
+SEALER = bundles.Sealer(
+    fed="test", node="ZA", to="TZ", bid="A" * 22, key=Open(), signer=FED.signer("ZA", "log"), now=NOW
+)
 OBJECTS = {
     "approval": officers.sign(APPROVED, node="KE", officer="Bob", signer=OFFICER, now=NOW),
     "record": PEER.record().shown(),
@@ -59,6 +71,7 @@ OBJECTS = {
         fed="test", node="ZA", compact=CompactRange().append(bytes(32)), signer=FED.signer("ZA", "log")
     ),
     "page": FEED.page().decode(),
+    "chunk of a bundle": SEALER.chunk(0, "receipts", b"{}", last=True).decode("latin-1"),
     "node card": make_node_card("ZA", signers=FED.signers["ZA"]).decode(),
     "http signature": request()["signature"],
     "inventory": sign_inventory(
@@ -90,6 +103,13 @@ def read_http(text):
     )  # fmt: skip
 
 
+def read_chunk(text):
+    """A chunk as it lies in a file, or any other object as the head of one."""
+    plain = text.encode("latin-1" if text.startswith("cnp-chunk") else "utf-8")
+    framed = next(iter(bundles.frames(plain))).sealed if plain.startswith(bundles.MARK) else plain.strip() + b"\n{}"
+    return bundles.open_chunk(framed, directory=FED.directory, node="TZ", now=NOW)
+
+
 READERS = {
     "approval": lambda text: officers.verify(Known(), text, APPROVED, node="KE", now=NOW),
     "record": lambda text: verify_record(text, directory=FED.directory, now=NOW),
@@ -99,6 +119,7 @@ READERS = {
     "page": lambda text: verify_page(
         text.encode(), directory=FED.directory, recipient="TZ", start=CompactRange(), now=NOW
     ),
+    "chunk of a bundle": read_chunk,
     "node card": lambda text: open_card(text.encode()),
     "http signature": read_http,
     "inventory": lambda text: verify_inventory(text, directory=FED.directory, now=NOW),
@@ -132,6 +153,13 @@ PARTS = {
     ),
     "a request signed with the record key": lambda: read_http_of("record"),
     "a request signed with the log key": lambda: read_http_of("log"),
+    "a receipt as the head of a chunk": lambda: read_chunk(OBJECTS["receipt"]),
+    "the claims of a receipt under the type of a chunk": lambda: read_chunk(
+        PEER.receipt("TZ/ZA/bulk/0", 0, bytes(32), typ="cnp-chunk+jwt")
+    ),
+    "a chunk signed with the http key": lambda: read_chunk(
+        replace(SEALER, signer=FED.signer("ZA", "http")).chunk(0, "page", b"{}", last=True).decode("latin-1")
+    ),
     "a checkpoint signed with the record key": lambda: read_checkpoint(FEED.note(signer=PEER.signers["record"])),
     "a relay grant as a record": lambda: READERS["record"](
         PEER.jws({"fed": "test", "iss": "ZA", "rid": "x"}, typ="cnp-relay+jwt") + "~"
