@@ -202,7 +202,7 @@ HANDED_IN = {
     "a page for another recipient": (lambda peer: peer.feed("GB"), {}, "not-found"),
     "a page that leaves entries out": (lambda peer: peer.feed("TZ"), {"from": 1, "to": 3}, "from-beyond-head"),
     "a page whose numbers do not agree": (lambda peer: peer.feed("TZ"), {"to": 3}, "malformed"),
-    "a page of another epoch": (lambda peer: peer.feed("TZ"), {"feed": "ZA/TZ/bulk/3"}, "not-found"),
+    "a page of another epoch": (lambda peer: peer.feed("TZ"), {"feed": "ZA/TZ/bulk/3"}, "bad-signature"),
     "a page with a checkpoint of somebody else": (
         lambda peer: peer.feed("TZ"),
         {"checkpoint": "somebody", "head": "somebody"},
