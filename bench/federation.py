@@ -23,6 +23,7 @@ import psutil
 from bench.data import seizure
 from bench.figures import tell
 from crypto.signer import FileSigner
+from federation.addresses import LOOPBACK
 from federation.nodecard import make_card
 from federation.trust import folder_fetch
 from node.app import Home, open_home
@@ -112,6 +113,7 @@ class Federation:
                 database=(databases or {}).get(name, "sqlite:///node.db"),
                 poll_seconds=poll,
                 log_level="warning",
+                allow_addresses=LOOPBACK,
             )
             founding.init(settings)
             home = federation.homes[name] = open_home(folder / name)

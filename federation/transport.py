@@ -9,6 +9,7 @@ Trust: until the signature over it holds, an answer is a stranger's. Limits on s
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ import orjson
 
 from crypto import httpsig
 from crypto.errors import CryptoError
+from federation.addresses import Guard, GuardedTransport, why_refused
 from federation.errors import (
     FederationError,
     FromBeyondHead,
@@ -31,7 +33,7 @@ from federation.pages import MAX_PAGE_BYTES, note_to_query
 from federation.replication import LinkDown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from crypto.keys import PublicKey
     from crypto.signer import Signer
@@ -46,6 +48,8 @@ PROBLEM_BASE: Final = "urn:cnp:problem:"
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 120.0
 """Between two pieces of an answer: a page on a slow link comes in pieces."""
+TOTAL_SECONDS: Final = 600.0
+"""For a whole exchange: a page is asked for that takes twenty, and a peer that drips bytes must not hold a lane."""
 OK: Final = 200
 MULTIPLE_CHOICES: Final = 300
 
@@ -54,13 +58,17 @@ PARTIAL_CONTENT: Final = 206
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 
 
-def make_client() -> httpx.AsyncClient:
-    """The one HTTP client of a node: no redirects, no proxies of the environment, identity coding, bounded times."""
+def make_client(allow: Iterable[str] = ()) -> httpx.AsyncClient:
+    """The one HTTP client of a node: no redirects, no proxies of the environment, identity coding, bounded times.
+
+    It connects to public addresses over TLS, and besides to the ranges in `allow` (`federation.addresses`).
+    """
+    limits = httpx.Limits(max_keepalive_connections=64, keepalive_expiry=60.0)
     return httpx.AsyncClient(
+        transport=GuardedTransport(Guard.of(allow), limits=limits),
         follow_redirects=False,
         trust_env=False,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_keepalive_connections=64, keepalive_expiry=60.0),
         headers={"accept-encoding": "identity", "user-agent": "tidewaiter"},
     )
 
@@ -146,8 +154,9 @@ class PeerLink:
         )
         try:
             status, answer_headers, answer = await self._exchange(method, url, headers, body)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise LinkDown(f"{self.peer} does not answer: {type(error).__name__}") from error
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            why = why_refused(error) or type(error).__name__
+            raise LinkDown(f"{self.peer} does not answer: {why}") from error
         if answer_headers.get("content-encoding", "identity") != "identity":
             # The digest is over the bytes as they travel: nothing below us may have decoded them.
             raise Malformed(f"{self.peer} answers in a content coding that was not asked for")
@@ -165,7 +174,10 @@ class PeerLink:
     async def _exchange(
         self, method: str, url: httpx.URL, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, Mapping[str, str], bytes]:
-        async with self.client.stream(method, url, headers=dict(headers), content=body or None) as response:
+        async with (
+            asyncio.timeout(TOTAL_SECONDS),
+            self.client.stream(method, url, headers=dict(headers), content=body or None) as response,
+        ):
             pieces: list[bytes] = []
             size = 0
             async for piece in response.aiter_raw():

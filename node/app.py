@@ -166,7 +166,7 @@ class Home:
 
     async def fetch_pictures(self) -> attachments.Fetched:
         """Fetch what records name and what is not here, with connections of this call's own."""
-        async with make_client() as client:
+        async with make_client(self.settings.allow_addresses) as client:
             return await self.fetcher(client).round()
 
     def fetcher(self, client: AsyncClient) -> attachments.Fetcher:
@@ -209,7 +209,8 @@ class Home:
         settings = self.settings
         return Exchange(
             node=settings.id, database=self.database, membership=self.membership, log_signer=self.signer("log"),
-            http_signer=self.signer("http"), client=make_client(), poll_seconds=settings.poll_seconds,
+            http_signer=self.signer("http"), client=make_client(settings.allow_addresses),
+            poll_seconds=settings.poll_seconds,
             directory_url=settings.directory_url, directory_poll_seconds=settings.directory_poll_seconds,
             clock=self.clock,
             verifiers=Verifiers(settings.verifiers),
@@ -329,7 +330,7 @@ def assemble(home: Path, *, clock: Callable[[], int] = wall_clock) -> Home:
     return Home(
         settings=settings,
         database=Database(settings.database_url),
-        membership=Membership(DirectoryMirror(home / "directory")),
+        membership=Membership(DirectoryMirror(home / "directory"), settings.allow_addresses),
         clock=clock,
     )
 

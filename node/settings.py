@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from federation.addresses import Guard
 from federation.grants import Handling, HandlingRefused
 
 FILE: Final = "node.toml"
@@ -57,6 +58,8 @@ class Settings:
     poll_seconds: float = 60.0
     verifiers: int = 1
     """Processes beside the server that verify large pages; 0 verifies in the server itself."""
+    allow_addresses: tuple[str, ...] = ()
+    """Address ranges that are connected to besides the public ones, and in plain HTTP."""
     directory_url: str | None = None
     """Where directory updates come from; without it, from peers in turn."""
     directory_poll_seconds: float = 300.0
@@ -129,6 +132,7 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "http": {"listen": str, "prefix": str},
     "database": {"url": str},
     "replication": {"poll_seconds": (int, float), "verifiers": int},
+    "peers": {"allow_addresses": list},
     "directory": {"url": str, "poll_seconds": (int, float)},
     "handling": {"tlp": str, "purposes": list, "onward": str, "evidence": str, "review_by": str},
     "retention": {"seizure_months": int, "alert_months": int, "annotation_months": int},
@@ -211,6 +215,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         if values[section].get("poll_seconds", 60) <= 0:
             raise SettingsRefused(f"{FILE}: {section}.poll_seconds is a number of seconds above 0")
     _check_recall(values["recall"])
+    allow = _ranges(values["peers"].get("allow_addresses", []))
     verifiers = values["replication"].get("verifiers", 1)
     if not 0 <= verifiers <= MAX_VERIFIERS:
         raise SettingsRefused(f"{FILE}: replication.verifiers is a number from 0 to {MAX_VERIFIERS}")
@@ -230,6 +235,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         database=values["database"].get("url", "sqlite:///node.db"),
         poll_seconds=float(values["replication"].get("poll_seconds", 60.0)),
         verifiers=verifiers,
+        allow_addresses=allow,
         directory_url=values["directory"].get("url"),
         directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
         handling=floor,
@@ -257,6 +263,16 @@ def _check_recall(given: dict[str, Any]) -> None:
         )
 
 
+def _ranges(listed: list[Any]) -> tuple[str, ...]:
+    try:
+        Guard.of(listed)
+    except (ValueError, TypeError):
+        raise SettingsRefused(
+            f'{FILE}: peers.allow_addresses is a list of address ranges, such as ["10.20.0.0/16"]'
+        ) from None
+    return tuple(listed)
+
+
 def write(settings: Settings) -> None:
     """Write the file of a new home; it must not be there yet."""
     lines = ["# Settings of this node. config/node.example.toml explains every key.", "", "[node]"]
@@ -269,6 +285,8 @@ def write(settings: Settings) -> None:
         lines += [f"prefix = {json.dumps(settings.prefix)}"]
     lines += ["", "[database]", f"url = {json.dumps(settings.database)}"]
     lines += ["", "[replication]", f"poll_seconds = {settings.poll_seconds}"]
+    if settings.allow_addresses:
+        lines += ["", "[peers]", f"allow_addresses = {json.dumps(settings.allow_addresses)}"]
     if settings.directory_url:
         lines += ["", "[directory]", f"url = {json.dumps(settings.directory_url)}"]
         lines += [f"poll_seconds = {settings.directory_poll_seconds}"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+from federation.addresses import LOOPBACK
 from federation.trust import folder_fetch
 from node.api.wire import BoundedHead
 from node.app import Home, build, open_home
@@ -63,7 +64,7 @@ def found(folder: Path, urls: Mapping[str, str], **settings: Any) -> dict[str, H
     for name, url in urls.items():
         made = Settings(
             home=folder / name, id=name, name=name, country=name, region="ESA", url=url, verifiers=0,
-            log_level="error", poll_seconds=3_600.0, **settings,
+            log_level="error", poll_seconds=3_600.0, allow_addresses=LOOPBACK, **settings,
         )  # fmt: skip
         founding.init(made)
         homes[name] = Home(

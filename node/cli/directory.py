@@ -176,7 +176,7 @@ def join(
 
     at = session(context)
     with at.opened() as home:
-        served = founding.fetch_root(url)
+        served = founding.fetch_root(home.settings, url)
         shown = fingerprint(served)
         at.out.say(f"{url} serves a root with the fingerprint\n  {shown}")
         if root is None:

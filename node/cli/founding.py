@@ -45,6 +45,13 @@ def init(
         bool, typer.Option("--behind-firewall", help="Peers cannot reach it: it has no address, and pushes.")
     ] = False,
     listen: Annotated[str | None, typer.Option(help="host:port to serve on. Default: 127.0.0.1:8443.")] = None,
+    allow_address: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An address range that may be connected to though it is not public. Default: loopback, if "
+            "the node's own address is there."
+        ),
+    ] = None,
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL. Default: SQLite in the home; or postgresql+psycopg://...")
     ] = None,
@@ -62,6 +69,7 @@ def init(
             "node": {"id": node, "name": name, "country": country, "kind": kind, "region": region, "url": url},
             "http": {"listen": listen},
             "database": {"url": database},
+            "peers": {"allow_addresses": allow_address or _own_ranges(url, listen, behind_firewall=behind_firewall)},
         },
     )
     founding.init(settings)
@@ -75,7 +83,20 @@ def init(
     )
 
 
-def _settings(home: Path, given: dict[str, dict[str, str | None]]) -> Settings:
+def _own_ranges(url: str | None, listen: str | None, *, behind_firewall: bool) -> list[str] | None:
+    """Loopback for a node whose own address is there: then its federation lives on one machine."""
+    from urllib.parse import urlsplit
+
+    from federation.addresses import LOOPBACK
+    from federation.directory import LOOPBACK as NAMES
+
+    if behind_firewall:
+        return None
+    host = urlsplit(url or f"http://{listen or '127.0.0.1'}").hostname
+    return list(LOOPBACK) if host in NAMES else None
+
+
+def _settings(home: Path, given: dict[str, dict[str, Any]]) -> Settings:
     """The settings of a new home, checked as those of a file are, and besides by what a node card will demand."""
     from federation.directory import endpoint_fault
     from federation.records.codes import is_code

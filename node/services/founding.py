@@ -104,9 +104,9 @@ def card(settings: Settings, signer: Callable[[str], Signer], *, now: int, enc: 
     )  # fmt: skip
 
 
-def fetch_root(url: str) -> bytes:
+def fetch_root(settings: Settings, url: str) -> bytes:
     """The first root that this address serves, unverified: its fingerprint is for two people to compare."""
-    with fetcher(url) as fetch:
+    with fetcher(url, allow=settings.allow_addresses) as fetch:
         return fetch(ROOT)
 
 
@@ -115,7 +115,7 @@ def join(
 ) -> Directory:
     """Trust the root if it has this fingerprint, fetch the directory, and remember where it came from."""
     mirror.first_trust(root, fingerprint)
-    with fetcher(url) as fetch:
+    with fetcher(url, allow=settings.allow_addresses) as fetch:
         directory = mirror.refresh(fetch, now=now)
     node_settings.remember_directory(settings, url)
     return directory

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from federation.addresses import BlockingGuardedTransport, Guard, why_refused
 from federation.errors import DirectoryStale, DirectoryUnreachable, NotFound
 from federation.trust import MAX_METADATA_BYTES, DirectoryMirror
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from federation.directory import Directory
 
 LOOK_SECONDS: Final = 1.0
 """How often a process looks whether another process of this node has refreshed the directory."""
 FETCH_SECONDS: Final = 20.0
+FETCH_TOTAL_SECONDS: Final = 300.0
+"""For one file, however slowly it drips."""
 MAX_FETCH: Final = 8 * MAX_METADATA_BYTES + 5_000_000
 NOT_FOUND: Final = 404
 OK: Final = 200
@@ -32,6 +35,8 @@ class Membership:
     """The newest trusted directory, cheap to ask for."""
 
     mirror: DirectoryMirror
+    allow: Sequence[str] = ()
+    """Address ranges besides the public ones that a directory may be fetched from."""
     _directory: Directory | None = None
     _looked: float = 0.0
 
@@ -60,7 +65,7 @@ class Membership:
 
     def refresh(self, url: str, *, now: int) -> Directory:
         """Fetch the newest directory from a node's address or a repository's. Blocks: not for the event loop."""
-        with fetcher(url) as fetch:
+        with fetcher(url, allow=self.allow) as fetch:
             self._directory = self.mirror.refresh(fetch, now=now)
         return self._directory
 
@@ -68,11 +73,15 @@ class Membership:
 class fetcher:  # noqa: N801 - used like a function
     """`with fetcher(url) as fetch`: a function from a repository path to bytes, over HTTP, bounded in size and time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, allow: Iterable[str] = ()) -> None:
         self._base = repository_url(url)
         self._client = httpx.Client(
-            follow_redirects=False, trust_env=False, timeout=FETCH_SECONDS, headers={"accept-encoding": "identity"}
-        )
+            transport=BlockingGuardedTransport(Guard.of(allow)),
+            follow_redirects=False,
+            trust_env=False,
+            timeout=FETCH_SECONDS,
+            headers={"accept-encoding": "identity"},
+        )  # fmt: skip
 
     def __enter__(self) -> Callable[[str], bytes]:
         return self._fetch
@@ -81,6 +90,7 @@ class fetcher:  # noqa: N801 - used like a function
         self._client.close()
 
     def _fetch(self, path: str) -> bytes:
+        begun = time.monotonic()
         try:
             with self._client.stream("GET", f"{self._base}/{path}") as response:
                 if response.status_code == NOT_FOUND:
@@ -89,12 +99,15 @@ class fetcher:  # noqa: N801 - used like a function
                     raise DirectoryUnreachable(f"the directory's address answers with status {response.status_code}")
                 data = bytearray()
                 for piece in response.iter_raw():
+                    if time.monotonic() - begun > FETCH_TOTAL_SECONDS:
+                        raise DirectoryUnreachable("the directory's address answers too slowly")
                     data += piece
                     if len(data) > MAX_FETCH:
                         raise DirectoryUnreachable("the directory's address answers with more than a directory has")
                 return bytes(data)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise DirectoryUnreachable(f"the directory's address does not answer: {type(error).__name__}") from error
+            why = why_refused(error) or type(error).__name__
+            raise DirectoryUnreachable(f"the directory's address does not answer: {why}") from error
 
 
 def repository_url(url: str) -> str:
