@@ -250,9 +250,13 @@ class DirectoryStale(FederationError):
 
 
 class Quota(FederationError):
-    """The sender has used up its share of room or of requests."""
+    """The sender has used up its share of room or requests; `after`: in so many seconds it has another."""
 
     problem = ProblemType.QUOTA
+
+    def __init__(self, detail: str, *, after: int | None = None) -> None:
+        super().__init__(detail)
+        self.after = after
 
 
 class Budget(FederationError):

@@ -39,6 +39,7 @@ from node.services.bundles import Maker as BundleMaker
 from node.services.bundles import Taker as BundleTaker
 from node.services.exchange import Chore, Exchange
 from node.services.intake import PeerDesk
+from node.services.limits import DiskFloor, Share, Shares
 from node.services.membership import Membership
 from node.services.pictures.ingest import Intake
 from node.services.pictures.likeness import Finder
@@ -217,6 +218,8 @@ class Home:
             offer_again=self.offer_again,
             chores=self.chores(),
             rules=self.recall_rules(),
+            shares=Shares(self.share()),
+            floor=DiskFloor(settings.home, settings.limits["disk_reserve"]),
         )  # fmt: skip
 
     def reconciler(self) -> Reconciler:
@@ -254,6 +257,14 @@ class Home:
         return BundleTaker(
             node=self.settings.id, database=self.database, membership=self.membership, openers=[self.opener()],
             clock=self.clock, desk=partial(self.desk, verifiers=verifiers),
+        )  # fmt: skip
+
+    def share(self) -> Share:
+        """What one peer may use of this node."""
+        limits = self.settings.limits
+        return Share(
+            requests=limits["peer_requests"], bytes=limits["peer_bytes"], entries=limits["peer_entries"],
+            seconds=limits["peer_seconds"], at_once=limits["peer_at_once"],
         )  # fmt: skip
 
     def chores(self) -> tuple[Chore, ...]:
@@ -395,6 +406,7 @@ def build(home: Home) -> FastAPI:
         log_signer=loops.log_signer,
         exchange=loops,
         clock=home.clock,
+        shares=loops.shares,
         public_prefix=home.settings.public_prefix,
         served_prefix=home.settings.served_prefix,
     )

@@ -34,6 +34,17 @@ DEFAULT_HANDLING: Final = {
 }
 
 
+DEFAULT_LIMITS: Final = {
+    "peer_requests": 6_000,
+    "peer_bytes": 4_000_000_000,
+    "peer_entries": 600_000,
+    "peer_seconds": 200,
+    "peer_at_once": 3,
+    "disk_reserve": 500_000_000,
+}
+"""A minute of one peer, several times what replication at full speed needs; and bytes that stay free."""
+
+
 class SettingsRefused(Exception):  # noqa: N818 - the name is the sentence
     """The settings cannot be used; the message names the key and the remedy."""
 
@@ -60,6 +71,8 @@ class Settings:
     """Processes beside the server that verify large pages; 0 verifies in the server itself."""
     allow_addresses: tuple[str, ...] = ()
     """Address ranges that are connected to besides the public ones, and in plain HTTP."""
+    limits: dict[str, int] = field(default_factory=lambda: dict(DEFAULT_LIMITS))
+    """What one peer may use in a minute, and what stays free on the disk."""
     directory_url: str | None = None
     """Where directory updates come from; without it, from peers in turn."""
     directory_poll_seconds: float = 300.0
@@ -133,6 +146,9 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "database": {"url": str},
     "replication": {"poll_seconds": (int, float), "verifiers": int},
     "peers": {"allow_addresses": list},
+    "limits": dict.fromkeys(
+        ("peer_requests", "peer_bytes", "peer_entries", "peer_seconds", "peer_at_once", "disk_reserve"), int
+    ),
     "directory": {"url": str, "poll_seconds": (int, float)},
     "handling": {"tlp": str, "purposes": list, "onward": str, "evidence": str, "review_by": str},
     "retention": {"seizure_months": int, "alert_months": int, "annotation_months": int},
@@ -236,6 +252,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         poll_seconds=float(values["replication"].get("poll_seconds", 60.0)),
         verifiers=verifiers,
         allow_addresses=allow,
+        limits=_limits(values["limits"]),
         directory_url=values["directory"].get("url"),
         directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
         handling=floor,
@@ -261,6 +278,13 @@ def _check_recall(given: dict[str, Any]) -> None:
         raise SettingsRefused(
             f"{FILE}: recall.grace_days is a number of days from 0 to {MAX_GRACE_DAYS}, recall.limit a number from 0 on"
         )
+
+
+def _limits(given: dict[str, int]) -> dict[str, int]:
+    for name, value in given.items():
+        if value < (0 if name == "disk_reserve" else 1):
+            raise SettingsRefused(f"{FILE}: limits.{name} is a number above 0")
+    return {**DEFAULT_LIMITS, **given}
 
 
 def _ranges(listed: list[Any]) -> tuple[str, ...]:

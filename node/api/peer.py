@@ -9,6 +9,8 @@ Trust: nothing of a request is believed before its signature holds; its size is 
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -28,6 +30,7 @@ from federation.errors import (
     Malformed,
     NotFound,
     NotMember,
+    Quota,
     Refused,
     Suspended,
     TooLarge,
@@ -39,6 +42,7 @@ from federation.receipts import MAX_RECEIPT_BYTES, verify_receipt
 from node.errors import CONTENT_TYPE, problem_of_federation
 from node.services import epochs
 from node.services.exchange import Exchange
+from node.services.limits import Shares
 from node.services.membership import Membership
 from node.services.serving import Server, accept_receipt
 from node.storage.database import Database
@@ -47,6 +51,13 @@ MAX_BODY: Final = MAX_RECEIPT_BYTES
 MAX_NOTE: Final = 4_096
 FEW: Final = 50
 """A request for no more than this may be a look whether there is anything; for more, somebody is catching up."""
+
+MAX_INPUT: Final = 1_024
+BODY_SECONDS: Final = 120.0
+"""For a whole body: eight megabytes at the 70 kB a second of a bad line; who is slower asks for a shorter page."""
+FAILURES: Final = frozenset({400, 401, 403, 404})
+"""Answers after which somebody who goes on gets slower ones."""
+_KEYID: Final = re.compile(r';keyid="([A-Za-z0-9_-]{1,64})"')
 
 log: Final = structlog.get_logger("tidewaiter.peer")
 
@@ -64,6 +75,7 @@ class PeerFace:
     log_signer: Signer
     exchange: Exchange
     clock: Callable[[], int]
+    shares: Shares = field(default_factory=Shares)
     public_prefix: str = ""
     """The path of this node's public address: requests are signed for what lies below it."""
     served_prefix: str = ""
@@ -163,18 +175,26 @@ async def signed(face: PeerFace, request: Request, handler: Handler, *, max_body
     `handler` gets the peer's id, the request and its body, of at most `max_body` bytes.
     """
     status, headers = 200, {"content-type": "application/json"}
+    address = request.client.host if request.client is not None else ""
     try:
-        body = await _read(request, max_body)
-        peer = await asyncio.to_thread(_authenticate, face, request, body)
-        given = await handler(peer, request, body)
+        async with face.shares.turn(_named_key(request), address):
+            body = await _read(request, max_body)
+            peer = await asyncio.to_thread(_authenticate, face, request, body)
+            begun = time.monotonic()
+            given = await handler(peer, request, body)
         if isinstance(given, Reply):
             status, headers = given.status, {"content-type": given.content_type, **given.headers}
             answer = given.body
         else:
             answer, headers["content-type"] = given
+        face.shares.spend(peer, size=len(body) + len(answer), seconds=time.monotonic() - begun)
     except FederationError as error:
         status, problem = problem_of_federation(error)
         answer, headers["content-type"] = orjson.dumps(problem), CONTENT_TYPE
+        if isinstance(error, Quota) and error.after is not None:
+            headers["retry-after"] = str(error.after)
+        if status in FAILURES:
+            await face.shares.failed(address)
     url = httpsig.public_url(face.authority, _target(face, request))
     asked = httpsig.Request(method=request.method, url=url, headers=dict(request.headers))
     try:
@@ -191,6 +211,25 @@ async def signed(face: PeerFace, request: Request, handler: Handler, *, max_body
     return Response(answer, status_code=status, headers=headers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Counts a request whose signature holds before its nonce is written: nonces grow no faster than the share."""
+
+    face: PeerFace
+    seen: list[ListedKey]
+
+    def remember(self, kid: str, nonce: str, expires: int, now: int) -> bool:
+        """As the store of nonces; raises `Quota`."""
+        self.face.shares.spend(self.seen[-1].node, requests=1)
+        return self.face.nonces.remember(kid, nonce, expires, now)
+
+
+def _named_key(request: Request) -> str:
+    """The key that a request says it is signed with, unverified: requests that name it share a queue."""
+    found = _KEYID.search(request.headers.get("signature-input", "")[:MAX_INPUT])
+    return found[1] if found else ""
+
+
 def _authenticate(face: PeerFace, request: Request, body: bytes) -> str:
     """The node that signed this request; raises what it lacks."""
     now = face.clock()
@@ -204,7 +243,7 @@ def _authenticate(face: PeerFace, request: Request, body: bytes) -> str:
     try:
         httpsig.verify_request(
             method=request.method, url=_target(face, request), authority=face.authority, headers=dict(request.headers),
-            body=body, key_for=key_for, nonces=face.nonces, now=now,
+            body=body, key_for=key_for, nonces=_Counted(face, seen), now=now,
         )  # fmt: skip
     except CryptoError as error:
         raise Refused.because(error) from error
@@ -217,11 +256,18 @@ def _authenticate(face: PeerFace, request: Request, body: bytes) -> str:
 
 
 async def _read(request: Request, most: int) -> bytes:
+    if request.headers.get("content-encoding", "identity") != "identity":
+        # The digest is over the bytes as they travel, and what is not unpacked cannot unfold.
+        raise Malformed("no content coding is accepted")
     data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > most:
-            raise TooLarge(f"a request here has at most {most} bytes")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                data += piece
+                if len(data) > most:
+                    raise TooLarge(f"a request here has at most {most} bytes")
+    except TimeoutError:
+        raise Malformed("the body of the request came too slowly") from None
     return bytes(data)
 
 

@@ -24,6 +24,7 @@ from federation.replication import LaneLoop, LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.services import disclosing, indexing, presenting
 from node.services.intake import PeerDesk
+from node.services.limits import DiskFloor, Shares
 from node.services.pushing import FeedOutbox, take
 from node.services.stopping import RecallRules
 from node.services.verifiers import Verifiers
@@ -97,6 +98,8 @@ class Exchange:
     """Offers what is live to members that never had it; blocks; returns whose feeds have grown."""
     chores: Sequence[Chore] = ()
     rules: RecallRules = field(default_factory=RecallRules)
+    shares: Shares = field(default_factory=Shares)
+    floor: DiskFloor | None = None
     _busy_at: float = -1e9
     _looked_at: float = -1e9
     _newer: threading.Event = field(default_factory=threading.Event)
@@ -154,6 +157,7 @@ class Exchange:
             peer=peer, node=self.node, database=self.database, directory=self.membership.current,
             log_signer=self.log_signer, clock=self.clock, verifiers=self.verifiers, noticed=self._noticed,
             rules=self.rules,
+            admit=partial(self._admit, peer),
         )  # fmt: skip
 
     def loop_for(self, peer: str) -> PeerLoop:
@@ -178,6 +182,12 @@ class Exchange:
     async def _follow(self, peer: str) -> bool:
         """The peer lost its newest history: it learns from us what we hold, before it gives us anything."""
         return (await self.present(peer)).settled
+
+    def _admit(self, peer: str, entries: int) -> None:
+        """Before entries are taken in: room on the disk, and what is left of the peer's share."""
+        if entries and self.floor is not None:
+            self.floor.check()
+        self.shares.spend(peer, entries=entries)
 
     def outbox(self, peer: str) -> FeedOutbox:
         """Where the pages for a peer are written that cannot fetch them."""

@@ -75,6 +75,8 @@ class PeerDesk:
     """What is done with recalls."""
     noticed: Callable[[int], None] | None = None
     """Told the directory version that the peer works by."""
+    admit: Callable[[int], None] | None = None
+    """Told how many entries are about to be taken in; raises what there is no room or no share for."""
 
     def position(self, lane: Lane) -> Position:
         """Where this node stands in the peer's lane."""
@@ -111,6 +113,8 @@ class PeerDesk:
             check_new_epoch(page, held=None if row is None else row.note)
         if self.noticed is not None:
             self.noticed(page.directory_version)
+        if self.admit is not None:
+            self.admit(len(page.entries))
         return page
 
     def _keep_notes(self, feed: FeedId, error: FeedFork, start: int) -> None:

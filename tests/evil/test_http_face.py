@@ -1,6 +1,7 @@
 """The face towards peers, asked by somebody who signs what he likes: the real application, over ASGI."""
 
 import asyncio
+import gzip
 from types import SimpleNamespace
 
 import httpx
@@ -319,3 +320,27 @@ def test_an_older_receipt_does_not_replace_a_newer_one(grown):
         assert orjson.loads(response.content) == {"accepted": size == 2}
     with grown.database.read() as connection:
         assert feeds.out_feed(connection, "ZA", "bulk").receipt_size == 2
+
+
+ALIKE = {
+    "feeds": ["/cnp/1/feeds/KE/bulk?from=0", "/cnp/1/feeds/XX/bulk?from=0", "/cnp/1/feeds/ZA/other?from=0"],
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_what_is_forbidden_and_what_is_not_there_are_answered_alike(face, kind):
+    """Status, body and headers, but for those that hold a signature or a time."""
+    seen = set()
+    for path in ALIKE[kind]:
+        response = face.ask("GET", path)
+        named = {name: value for name, value in response.headers.items() if not name.startswith("signature")}
+        seen.add((response.status_code, response.content, tuple(sorted(named.items()))))
+    assert len(seen) == 1
+    assert next(iter(seen))[0] == 404
+
+
+def test_a_packed_body_is_refused_unread(face):
+    body = gzip.compress(bytes(1_000_000))
+    headers = face.signed("POST", "/cnp/1/receipts", body, content_type="application/jwt")
+    response = face.send("POST", "/cnp/1/receipts", headers | {"content-encoding": "gzip"}, body)
+    assert (response.status_code, problem(response)) == (400, "malformed")
