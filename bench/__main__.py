@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import crypto_bench, latency, policy_bench, release, replicate, urgent
+from bench import changes, crypto_bench, latency, policy_bench, release, replicate, urgent
 from bench.figures import FLOORS, Figure, tell
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
     "crypto": (crypto_bench.run, ("ed25519_verify", "issue", "verify", "record_bytes")),
     "decide": (policy_bench.run, ("decide",)),
     "release": (release.run, ("release",)),
+    "more": (changes.more, ("more",)),
+    "review": (changes.review, ("review",)),
     "replicate_sqlite": (replicate.sqlite, ("replicate_sqlite", "rss_b")),
     "replicate_postgres": (replicate.on_postgres, ("replicate_postgres", "rss_b_postgres")),
     "latency_hint": (latency.run, ("latency_hint",)),

@@ -9,11 +9,11 @@ The outcomes are those of `decide_all`, by the same evaluation; a test holds the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 from federation.policy.evaluate import HOME, NOBODY, Evaluation
-from federation.policy.ground import prepare
+from federation.policy.ground import DAY, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from federation.attributes import Attributes, Recipient
     from federation.grants import Handling
     from federation.policy.compile import CompiledPolicy
-    from federation.policy.decision import Outcome
+    from federation.policy.decision import Obligations, Outcome
+
+
+MAX_OWED: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +37,10 @@ class Classes:
     """Mask without the record's side, whether they belong to a country, and who they are."""
     of_country: Mapping[str, tuple[tuple[int, int], ...]]
     """Country → (mask, who): a record's route may set them apart from their class."""
+    owed: dict[tuple[Handling, int, int | None], dict[int, tuple[Obligations, str | None]]] = field(
+        default_factory=dict
+    )
+    """Obligations that were worked out, by what they depend on beside the rules: most records of a day share them."""
 
     def ids(self, bits: int) -> Iterator[str]:
         """The ids of these recipients, in their order."""
@@ -106,5 +113,8 @@ def decide_classes(
         if left:
             found = mask & (elsewhere if somewhere else nowhere) if mask >= 0 else mask
             who[found] = who.get(found, 0) | left
-    evaluation = Evaluation(ground)
+    if len(classes.owed) > MAX_OWED:
+        classes.owed.clear()
+    key = (ground.floor, now, None if issued is None else issued // DAY)
+    evaluation = Evaluation(ground, classes.owed.setdefault(key, {}))
     return [(evaluation.outcome(mask), bits) for mask, bits in who.items()]

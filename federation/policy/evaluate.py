@@ -96,10 +96,11 @@ def decide(
 class Evaluation:
     """The outcomes of one call, each distinct mask once."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, owed: dict[int, tuple[Obligations, str | None]] | None = None) -> None:
+        """`owed` remembers obligations by rules: for calls of one policy, floor, time, purpose and day of issue."""
         self._ground = ground
         self._names: dict[int, frozenset[str]] = {}
-        self._owed: dict[int, tuple[Obligations, str | None]] = {}
+        self._owed: dict[int, tuple[Obligations, str | None]] = {} if owed is None else owed
 
     def outcomes(self, recipients: Sequence[Recipient]) -> list[Outcome]:
         """Return the outcome for each recipient. The loop is flat because it runs for every member."""

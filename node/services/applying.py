@@ -108,6 +108,8 @@ class Review:
         self._publisher, self.policy, self._now = publisher, policy, now
         self.classes: Classes = classify(policy, publisher.recipients())
         self._owed: dict[str, Obligations | None] = {}
+        self._settled: set[tuple[str, Obligations | None]] = set()
+        """Grants by decision whose obligations are no looser than these: nothing to tell, as found once."""
         self._bits = lru_cache(maxsize=KEPT)(self._to_bits)
         self._new: int | None = None
         self._hubs = {who.id: who for who in self.classes.recipients if HUB_ROLE in who.roles}
@@ -209,13 +211,16 @@ class Review:
                     out.withhold(own, recipient=name, decided=decided)
             for ver, mask, decided, bits in had:
                 both = who & bits
+                if target == mask and ver == own.ver and (decided, outcome.obligations) in self._settled:
+                    continue  # the common case
                 if both and (target or mask):
                     yield _Change(own, outcome, (ver, mask, decided), both, outcomes)
 
     def _learn(self, connection: Connection, decisions: set[str]) -> None:
         """Read the obligations of stored decisions that are not known yet."""
-        if len(self._owed) > KEPT:
+        if len(self._owed) > KEPT or len(self._settled) > KEPT:
             self._owed.clear()
+            self._settled.clear()
         missing = [decided for decided in decisions if decided not in self._owed]
         for decided, body in audit.decision_bodies(connection, missing).items():
             self._owed[decided] = _obligations(json.loads(body).get("obligations"))
@@ -286,8 +291,11 @@ class Review:
             plan.append(("less", self._terms(own, outcome, kept, out, owed=owed, travels=False)))
         if added:
             plan.append(("more", self._terms(own, outcome, target, out, owed=owed, shown=added)))
-        elif before is not None and owed is not None and replace(owed, legal=before.legal) != before:
-            plan.append(("tighten", self._terms(own, outcome, target, out, owed=owed)))
+        elif before is not None and owed is not None:
+            if replace(owed, legal=before.legal) != before:
+                plan.append(("tighten", self._terms(own, outcome, target, out, owed=owed)))
+            elif kept == held:
+                self._settled.add((decided, outcome.obligations))
         return plan
 
     def _nothing(self, outcome: Outcome, out: Outgoing) -> Terms:
