@@ -23,9 +23,11 @@ from federation.policy import (
     Rule,
     Terms,
     When,
+    classify,
     compile_policy,
     decide,
     decide_all,
+    decide_classes,
 )
 
 DAY = 86_400
@@ -114,6 +116,11 @@ def open_now(rule, policy, tlp, issued, released):
     return tlp != "red" or bool(rule.when.country) or bool(rule.when.node)
 
 
+def party(rule, policy, who):
+    named = [item.parties for item in policy.instruments if item.id in rule.legal and item.parties]
+    return all(who.id in parties or who.country in parties for parties in named)
+
+
 def meant(rule, record):
     grant = rule.effect is Effect.GRANT
     nominal = record.nominal
@@ -165,6 +172,8 @@ def model(record, who, policy, purpose, floor, issued, released):
                 denied |= meant(rule, record)
                 no_hit = no_hit or "all" in rule.groups
         elif all(answer is True for answer in answers) and open_now(rule, policy, tlp, issued, released):
+            if not party(rule, policy, who):
+                continue
             granting.append(rule)
             hit = hit or rule.mode is Mode.HIT
             if rule.mode is not Mode.HIT:
@@ -243,7 +252,9 @@ terms = st.just(Terms()) | st.builds(
     report_back=st.booleans(),
     receipt_within=st.none() | st.sampled_from([3600, 7200]),
 )
-legals = st.sampled_from([(), (), ("OLD",), ("NEW",), ("SOON",), ("NEW", "OLD"), ("LOST",)])
+legals = st.sampled_from(
+    [(), (), ("OLD",), ("NEW",), ("SOON",), ("NEW", "OLD"), ("LOST",), ("PACT",), ("LEAGUE", "PACT")]
+)
 grants = st.builds(
     Rule,
     id=st.just("grant"),
@@ -267,6 +278,8 @@ withholds = st.builds(
 INSTRUMENTS = (
     Instrument(id="OLD", title="expired", valid_until=TODAY - timedelta(days=1)),
     Instrument(id="NEW", title="in force", valid_from=TODAY, valid_until=TODAY),
+    Instrument(id="PACT", title="among three", parties=("KE", "TZ", "RILO-ESA")),
+    Instrument(id="LEAGUE", title="among others", parties=("TZ", "CN")),
     Instrument(id="SOON", title="not yet", valid_from=TODAY + timedelta(days=1)),
 )
 policies = st.builds(
@@ -341,6 +354,21 @@ def test_the_masks_decide_as_the_model_does_and_what_leaves_is_no_more(record, r
         alone = decide(record=record, recipient=who, policy=compiled, now=NOW, **asked)
         assert alone == decision
         assert alone.content_hash() == decision.content_hash()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(records, min_size=1, max_size=3), st.lists(members, max_size=6), policies, questions)
+def test_by_classes_of_recipients_it_is_decided_as_one_by_one(several, recipients, policy, asked):
+    compiled = compile_policy(policy)
+    classes = classify(compiled, recipients)
+    options = {name: asked[name] for name in ("floor", "issued", "second_release")}
+    for record in several:
+        singly = decide_all(record=record, recipients=recipients, policy=compiled, now=NOW, **options)
+        found = decide_classes(record=record, classes=classes, now=NOW, **options)
+        together = {bit: made for made, bits in found for bit in range(len(recipients)) if bits >> bit & 1}
+        assert sum(bits.bit_count() for _, bits in found) == len(recipients)
+        for bit, decision in enumerate(singly):
+            assert together[bit].stored() == decision.to_json()
 
 
 @settings(max_examples=100, deadline=None)
