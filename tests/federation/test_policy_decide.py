@@ -19,9 +19,11 @@ from federation.policy import (
     Rule,
     Terms,
     When,
+    classify,
     compile_policy,
     decide,
     decide_all,
+    decide_classes,
     diff,
     load_policy,
 )
@@ -807,3 +809,30 @@ def test_names_are_answered_to_the_destination_only_when_a_second_officer_releas
 def test_a_refused_policy_is_a_value_error_that_lists_its_faults():
     with pytest.raises(PolicyRefused, match="country: is missing"):
         load_policy("")
+
+
+PARTIES = {
+    "a party by its country gets what rests on the instrument": ("TZ", ("KE", "TZ"), frozenset({"case"})),
+    "a party by its own id gets it": ("RILO-ESA", ("KE", "RILO-ESA"), frozenset({"case"})),
+    "somebody who is no party gets nothing of it": ("GB", ("KE", "TZ"), frozenset()),
+    "an instrument that names no parties binds to nobody": ("GB", (), frozenset({"case"})),
+}
+
+
+@pytest.mark.parametrize("sentence", PARTIES)
+def test_the_parties_of_an_instrument(sentence):
+    name, parties, expected = PARTIES[sentence]
+    country = name if len(name) == 2 else None
+    who = Recipient(id=name, country=country, region="ESA", roles=frozenset({"member" if country else "rilo"}))
+    policy = Policy(
+        country="KE", version=1, author="a", approver="b",
+        instruments=(Instrument(id="PACT", title="A pact", parties=parties),),
+        rules=(Rule(id="by-pact", groups=frozenset({"case"}), legal=("PACT",)),),
+    )  # fmt: skip
+    record = Attributes(kind="seizure", groups=frozenset({"case"}), tlp="green")
+    decision = decide(record=record, recipient=who, policy=compile_policy(policy), now=0)
+    assert decision.groups == expected
+    (reason,) = decision.reasons()
+    assert ("not a party" in reason.text) == (not expected)
+    ((outcome, _),) = decide_classes(record=record, classes=classify(compile_policy(policy), [who]), now=0)
+    assert outcome.groups == expected
