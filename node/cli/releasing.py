@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from node.cli.officers import KeyFile, PassphraseFile
 from node.cli.session import Refusal, Session, officer, session
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from node.app import Home
 
@@ -31,6 +34,8 @@ def release(
     second: Annotated[
         str | None, typer.Option(help="The second officer, where a rule of the policy needs one.")
     ] = None,
+    key: KeyFile = None,
+    passphrase_file: PassphraseFile = None,
 ) -> None:
     """Sign drafts and offer them to every member that the policy grants something."""
     if bool(references) == all_:
@@ -39,19 +44,44 @@ def release(
         raise Refusal(f"--kind: {kind} is none; write one of {', '.join(KINDS)}", status=2)
     at = session(context)
     with at.opened() as home:
-        release_drafts(at, home, references=None if all_ else references, kind=kind, by=by, second=second)
+        approve = None if second is None else _approver(home, officer(second), key, passphrase_file)
+        release_drafts(
+            at, home, references=None if all_ else references, kind=kind, by=by, second=second, approve=approve
+        )  # fmt: skip
+
+
+def _approver(
+    home: Home, second: str, key: Path | None, passphrase_file: Path | None
+) -> Callable[[Mapping[str, Any]], str] | None:
+    """What signs for the second officer; None where officers have no keys and a name does."""
+    from node.cli.previews import open_key
+    from node.services import officers
+
+    signer = open_key(key, passphrase_file)
+    with home.database.read() as connection:
+        known = {row.kid: row.officer for row in officers.listing(connection) if row.revoked_at is None}
+    if signer is None:
+        if known:
+            raise Refusal("--key: is missing; officers of this node sign with keys, and the second officer has to")
+        return None
+    if known.get(signer.kid) != second:
+        raise Refusal(f"--key: is no key of {second} that this node knows; `tidewaiter officer list` shows them")
+    return lambda claims: officers.sign(
+        claims, node=home.settings.id, officer=second, signer=signer, now=home.clock()
+    )  # fmt: skip
 
 
 def release_drafts(
-    at: Session, home: Home, *, references: Sequence[str] | None, kind: str | None, by: str | None, second: str | None
-) -> None:
+    at: Session, home: Home, *, references: Sequence[str] | None, kind: str | None, by: str | None, second: str | None,
+    approve: Callable[[Mapping[str, Any]], str] | None = None,
+) -> None:  # fmt: skip
     """Release, show progress, print what came of it; drafts that were refused make the command fail."""
     from node.storage import drafts, feeds
 
     name = officer(by)
     if second is not None and officer(second).casefold() == name.casefold():
         raise Refusal("--second: is the one who releases; a second officer is another person", status=2)
-    publisher = home.publisher()
+    publisher = replace(home.publisher(), approve=approve)
     with home.database.read() as connection:
         ids = drafts.waiting(connection, kind=kind, references=references)
         before = {(row.recipient, row.lane, row.epoch): row.size for row in feeds.out_feeds(connection)}
