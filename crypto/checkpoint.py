@@ -69,8 +69,8 @@ def sign_checkpoint(*, origin: str, size: int, root: bytes, key_name: str, signe
     if not 0 <= size <= MAX_SIZE or len(root) != HASH_BYTES or (size == 0 and root != EMPTY_ROOT):
         raise ValueError("this is not the size and root of a tree")
     text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
-    signature = signer.sign(text.encode())
-    blob = base64.b64encode(key_hash(key_name, signer.public) + signature).decode()
+    named = key_hash(key_name, signer.public)  # before it signs: a rotating signer keeps to the key that was asked for
+    blob = base64.b64encode(named + signer.sign(text.encode())).decode()
     return f"{text}\n\u2014 {key_name} {blob}\n"
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -157,6 +158,46 @@ def read_sealed(path: Path, secret: bytes) -> tuple[bytes, str]:
             f"{path} does not open with this secret: it is another secret, or the file was changed"
         ) from None
     return private, str(head["kid"])
+
+
+class RotatingSigner:
+    """A `Signer` whose key can be replaced while others hold it: what runs for weeks signs with today's key.
+
+    Between asking for `kid` or `public` and signing, a thread keeps to the key that it was told: a header never names
+    another key than the one that signed.
+    """
+
+    __slots__ = ("_current", "_told")
+
+    def __init__(self, current: Signer) -> None:
+        self._current = current
+        self._told = threading.local()
+
+    def __repr__(self) -> str:
+        return f"RotatingSigner(kid={self._current.kid!r})"
+
+    def replace(self, current: Signer) -> None:
+        """Sign with this key from now on."""
+        self._current = current
+
+    @property
+    def kid(self) -> str:
+        """The thumbprint of the key that this thread signs with next."""
+        return self._pin().kid
+
+    @property
+    def public(self) -> PublicKey:
+        """The key that this thread signs with next."""
+        return self._pin().public
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature over `message`, 64 bytes, by the key that this thread asked for last."""
+        signer: Signer = getattr(self._told, "signer", None) or self._current
+        return signer.sign(message)
+
+    def _pin(self) -> Signer:
+        self._told.signer = self._current
+        return self._current
 
 
 def _check_secret(secret: bytes) -> None:

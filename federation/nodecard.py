@@ -90,13 +90,16 @@ def make_card(
     endpoints: Sequence[str],
     signers: Mapping[KeyUse, Signer],
     enc: EncKey | None = None,
+    waiting: Sequence[tuple[KeyUse, Signer, int]] = (),
     now: int,
     lifetime: Mapping[str, int] = VALIDITY,
 ) -> bytes:
     """Return the card of a node, signed by each of its keys, as JSON text.
 
-    `signers` has one key for each use; `lifetime` says for how many seconds each is meant to be used. The
-    card is read again before it is returned, so CardRefused names what the authority would refuse.
+    `signers` has one key for each use; `waiting` are keys that follow these, each with the time from which it may be
+    used: they stand on the card beside the ones they follow, and all prove each other. `lifetime` says for how many
+    seconds each is meant to be used. The card is read again before it is returned, so CardRefused names what the
+    authority would refuse.
     """
     card: dict[str, JsonValue] = {
         "id": node,
@@ -106,14 +109,8 @@ def make_card(
         "protocols": list(PROTOCOLS),
         "iat": now,
         "keys": [
-            {
-                "kid": signer.kid,
-                "use": use,
-                "x": signer.public.jwk()["x"],
-                "nbf": now - LEAD,
-                "exp": now + lifetime[use],
-            }
-            for use, signer in signers.items()
+            *(_key_of(use, signer, begins=now, seconds=lifetime[use]) for use, signer in signers.items()),
+            *(_key_of(use, signer, begins=begins, seconds=lifetime[use]) for use, signer, begins in waiting),
         ],
     }
     if enc is not None:
@@ -134,12 +131,17 @@ def make_card(
     if region is not None:
         card["region"] = region
     text = jcs.canonicalize(card)
-    proofs: dict[str, JsonValue] = {
-        signer.kid: jws.sign_compact(text, typ=TYP, signer=signer) for signer in signers.values()
-    }
+    proving = [*signers.values(), *(signer for _, signer, _ in waiting)]
+    proofs: dict[str, JsonValue] = {signer.kid: jws.sign_compact(text, typ=TYP, signer=signer) for signer in proving}
     data = strictjson.dumps({"card": text.decode(), "proofs": proofs})
     open_card(data)
     return data
+
+
+def _key_of(use: KeyUse, signer: Signer, *, begins: int, seconds: int) -> JsonValue:
+    return {
+        "kid": signer.kid, "use": use, "x": signer.public.jwk()["x"], "nbf": begins - LEAD, "exp": begins + seconds,
+    }  # fmt: skip
 
 
 def open_card(data: bytes) -> NodeCard:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 from crypto import httpsig
 from crypto.enc import Opener
 from crypto.errors import KeyFileRefused
-from crypto.signer import FileSigner, Signer
+from crypto.signer import FileSigner, RotatingSigner
+from federation.errors import DirectoryStale
 from federation.transport import PeerLink, make_client
 from federation.trust import DirectoryMirror
 from node import __version__, auth, telemetry
@@ -28,6 +29,8 @@ from node.services import (
     counters,
     disclosing,
     founding,
+    insiders,
+    keyring,
     offering,
     reconciling,
     relaying,
@@ -62,6 +65,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from httpx import AsyncClient
 
+    from crypto.keys import KeyUse
+    from crypto.signer import Signer
     from federation.policy import CompiledPolicy
 
 KEY_USES: Final = ("record", "log", "http")
@@ -72,6 +77,9 @@ SPOOL: Final = "spool"
 FETCH_SECONDS: Final = 2.0
 SWEEP_SECONDS: Final = 2.0
 RECONCILE_SECONDS: Final = 86_400.0
+WATCH_SECONDS: Final = 30.0
+KEY_SECONDS: Final = 1.0
+"""How often it is looked whether a key that waits may sign."""
 LOG_SECONDS: Final = 1.0
 """The longest that a disclosure row waits for the log while the node is served and idle."""
 
@@ -89,25 +97,45 @@ class Home:
     database: Database
     membership: Membership
     clock: Callable[[], int] = wall_clock
-    opened: dict[str, Signer] = field(default_factory=dict)
+    opened: dict[str, RotatingSigner] = field(default_factory=dict)
     """Signers by use, once opened: deriving the key of a key file is slow on purpose."""
     workshop: Workshop = field(default_factory=Workshop)
     """Where pictures are worked on; its process is started by the first one."""
 
     def signer(self, use: str) -> Signer:
         """The signer for one use: `record`, `log` or `http`."""
-        if use in self.opened:
-            return self.opened[use]
-        settings = self.settings
+        if use not in self.opened:
+            self.settle_keys()
+            self.opened[use] = RotatingSigner(self._load(use))
+        return self.opened[use]
+
+    def _load(self, use: str) -> FileSigner:
         try:
-            secret = (settings.home / KEY_FILE).read_bytes().strip()
-        except FileNotFoundError:
-            raise SettingsRefused(f"{settings.home / KEY_FILE} is missing: it opens this node's keys") from None
-        try:
-            self.opened[use] = FileSigner.load(settings.home / "keys" / f"{use}.key", secret)
+            return FileSigner.load(self.settings.home / "keys" / f"{use}.key", self.secret())
         except KeyFileRefused as error:
             raise SettingsRefused(f"the {use} key of this node cannot be opened: {error}") from error
-        return self.opened[use]
+
+    def secret(self) -> bytes:
+        """What opens this node's keys."""
+        try:
+            return (self.settings.home / KEY_FILE).read_bytes().strip()
+        except FileNotFoundError:
+            raise SettingsRefused(f"{self.settings.home / KEY_FILE} is missing: it opens this node's keys") from None
+
+    def settle_keys(self) -> None:
+        """Let keys sign that were waiting and are due, also where another process of this node has seen to it."""
+        keys = self.settings.home / "keys"
+        with contextlib.suppress(DirectoryStale):
+            patience = keyring.POLLS * self.settings.directory_poll_seconds
+            keyring.settle(keys, self.membership.current(), now=self.clock(), patience=patience)
+        for use, signer in self.opened.items():
+            if signer.kid != keyring.kid_in(keys / f"{use}.key"):
+                signer.replace(self._load(use))
+
+    def waiting_keys(self) -> list[tuple[KeyUse, Signer, int]]:
+        """Keys that wait until the directory lists them, each with the time from which it may sign."""
+        found = ((use, keyring.waiting(self.settings.home / "keys", use, secret=self.secret())) for use in keyring.USES)
+        return [(use, *waits) for use, waits in found if waits is not None]
 
     def opener(self) -> Opener:
         """What opens bundles that are sealed to this node."""
@@ -118,17 +146,14 @@ class Home:
                 "node card` to the authority of the federation"
             )
         try:
-            secret = (settings.home / KEY_FILE).read_bytes().strip()
-            return Opener.load(settings.home / "keys" / ENC_FILE, secret)
-        except FileNotFoundError:
-            raise SettingsRefused(f"{settings.home / KEY_FILE} is missing: it opens this node's keys") from None
+            return Opener.load(settings.home / "keys" / ENC_FILE, self.secret())
         except KeyFileRefused as error:
             raise SettingsRefused(f"the enc key of this node cannot be opened: {error}") from error
 
     def card(self) -> bytes:
         """This node's card, of today."""
         enc = self.opener().public if (self.settings.home / "keys" / ENC_FILE).exists() else None
-        return founding.card(self.settings, self.signer, now=self.clock(), enc=enc)
+        return founding.card(self.settings, self.signer, now=self.clock(), enc=enc, waiting=self.waiting_keys())
 
     def policy(self) -> CompiledPolicy | None:
         """The policy in force, compiled; None where none was activated."""
@@ -274,6 +299,8 @@ class Home:
             Chore(name="retention", seconds=sweeping.SECONDS, run=self.sweep),
             Chore(name="relay", seconds=relaying.SECONDS, run=self.relay),
             Chore(name="settle", seconds=reconciling.SETTLE_SECONDS, run=self.settle),
+            Chore(name="officers", seconds=WATCH_SECONDS, run=self.watch_officers),
+            Chore(name="keys", seconds=KEY_SECONDS, run=self.settle_keys),
             Chore(name="directory changes", seconds=LOG_SECONDS, run=self.settle_directory),
             Chore(name="fallen annotations", seconds=annotating.SECONDS, run=self.end_fallen),
             Chore(name="fetch attachments", seconds=FETCH_SECONDS, run=self._fetch_if_due),
@@ -306,6 +333,10 @@ class Home:
     def sweep(self) -> None:
         """Erase what may not be kept any longer."""
         sweeping.sweep(self.database, now=self.clock())
+
+    def watch_officers(self) -> None:
+        """Count what officers looked at, and raise what the rules say."""
+        insiders.watch(self.database, views_per_day=self.settings.views_per_day, now=self.clock())
 
     def settle_directory(self) -> None:
         """Do what a new version of the directory asks for: revoked keys, members that are back."""
@@ -357,6 +388,7 @@ def build(home: Home) -> FastAPI:
         evidence,
         exchange,
         health,
+        holders,
         middleware,
         peer,
         peer_blobs,
@@ -424,7 +456,7 @@ def build(home: Home) -> FastAPI:
         clock=home.clock,
     )
     deps.open_office(app, office)
-    for face_of_officers in (records, releases, recalls, policies, exchange, admin, evidence, health):
+    for face_of_officers in (records, releases, recalls, policies, exchange, admin, evidence, holders, health):
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))
     problems.install(app)

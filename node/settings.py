@@ -84,6 +84,8 @@ class Settings:
     """Days from a recall's stop of use to its erasure."""
     recall_limit: int = 100
     """Recalls of one originator in an hour that take effect without a person; own ones without a second officer."""
+    views_per_day: int = 200
+    """More views than this of one officer in a day raise an alarm; 0: none do."""
     log_level: str = "info"
     blobs: str = DEFAULT_BLOBS
     """Where attachments lie; a folder of one name is in the home."""
@@ -154,11 +156,14 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "retention": {"seizure_months": int, "alert_months": int, "annotation_months": int},
     "blobs": {"url": str, "endpoint": str, "region": str, "credentials": str},
     "recall": {"grace_days": (int, float), "limit": int},
+    "audit": {"views_per_day": int},
     "log": {"level": str},
 }
 KINDS: Final = ("administration", "rilo", "oversight")
 MAX_VERIFIERS: Final = 16
 MAX_PORT: Final = 65_535
+DEFAULT_VIEWS: Final = 200
+MAX_VIEWS: Final = 1_000_000
 MAX_MONTHS: Final = 1_200
 """A hundred years: longer is forever, and forever is to leave the setting out."""
 MAX_GRACE_DAYS: Final = 90
@@ -206,6 +211,13 @@ def _settings(home: Path, data: dict[str, Any]) -> Settings:
                     variable = f"{ENV_PREFIX}{section}_{key}".upper()
                     raise SettingsRefused(f"{variable}: is no value of {section}.{key}; write JSON") from None
     return _check(home, values)
+
+
+def _views(values: dict[str, Any]) -> int:
+    views: int = values.get("views_per_day", DEFAULT_VIEWS)
+    if not 0 <= views <= MAX_VIEWS:
+        raise SettingsRefused(f"{FILE}: audit.views_per_day is a number from 0 (no limit) to {MAX_VIEWS}")
+    return views
 
 
 def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
@@ -256,6 +268,7 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         directory_url=values["directory"].get("url"),
         directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
         handling=floor,
+        views_per_day=_views(values["audit"]),
         retention={key.removesuffix("_months"): months for key, months in values["retention"].items()},
         recall_grace_days=float(values["recall"].get("grace_days", 7.0)),
         recall_limit=values["recall"].get("limit", 100),

@@ -86,6 +86,7 @@ def test_the_operators_page_has_every_setting_with_its_default(setting, tmp_path
         "handling.evidence": found.handling["evidence"],
         "recall.grace_days": f"{found.recall_grace_days:g}",
         "recall.limit": str(found.recall_limit),
+        "audit.views_per_day": str(found.views_per_day),
         "log.level": found.log_level,
         "blobs.url": found.blobs,
         "blobs.region": found.blobs_region,

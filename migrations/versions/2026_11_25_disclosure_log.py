@@ -71,6 +71,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("iss", "rid", name=op.f("pk_bait")),
     )
     op.create_table(
+        "officer_day",
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("day", sa.String(10), nullable=False),
+        sa.Column("views", sa.BigInteger, nullable=False),
+        sa.Column("searches", sa.BigInteger, nullable=False),
+        sa.Column("exports", sa.BigInteger, nullable=False),
+        sa.Column("purposes", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("actor", "day", name=op.f("pk_officer_day")),
+    )
+    op.create_table(
         "insider_alarm",
         sa.Column("id", ROWID, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
@@ -78,7 +88,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("day", sa.String(10), nullable=False),
         sa.Column("subject", sa.String(36), nullable=False),
-        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("times", sa.BigInteger, nullable=False),
         sa.Column("rule", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_insider_alarm")),
     )
@@ -95,5 +105,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    for name in ("key_swept", "insider_alarm", "bait", "peer_log", "log_pending", "log_block", "log_leaf", "log_head"):
+    for name in ("key_swept", "insider_alarm", "officer_day", "bait", "peer_log"):
+        op.drop_table(name)
+    for name in ("log_pending", "log_block", "log_leaf", "log_head"):
         op.drop_table(name)

@@ -35,6 +35,7 @@ from node.cli import (
     releasing,
     remarking,
     verifying,
+    who,
 )
 from node.cli.arguments import globals_first
 from node.cli.output import Output
@@ -92,6 +93,7 @@ for _family in (
     officers,
     verifying,
     audit,
+    who,
     keeping,
     recovery,
     bench,

@@ -23,7 +23,7 @@ from node.settings import Settings, SettingsRefused
 from node.storage.database import Database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from crypto.keys import KeyUse
@@ -92,15 +92,19 @@ def make_enc_key(home: Path) -> EncKey:
     return made.public
 
 
-def card(settings: Settings, signer: Callable[[str], Signer], *, now: int, enc: EncKey | None = None) -> bytes:
-    """This node's card, signed by each of its keys; with the key for bundles, where it has one."""
+def card(
+    settings: Settings, signer: Callable[[str], Signer], *, now: int, enc: EncKey | None = None,
+    waiting: Sequence[tuple[KeyUse, Signer, int]] = (),
+) -> bytes:  # fmt: skip
+    """This node's card, signed by each of its keys; with the key for bundles, and keys that wait, where it has them."""
     signers: Mapping[KeyUse, Signer] = {use: signer(use) for use in USES}
     kind: Kind = (
         "rilo" if settings.kind == "rilo" else "oversight" if settings.kind == "oversight" else "administration"
     )
     return make_card(
         node=settings.id, name=settings.name, kind=kind, country=settings.country, region=settings.region,
-        endpoints=[settings.url] if settings.url else [], signers=signers, enc=enc, now=now,
+        endpoints=[settings.url] if settings.url else [], signers=signers, enc=enc, waiting=waiting,
+        now=now,
     )  # fmt: skip
 
 

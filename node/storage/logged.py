@@ -180,6 +180,17 @@ def through(connection: Connection, size: int) -> Iterator[tuple[int, bytes, byt
         start = rows[-1].position + 1
 
 
+def between(connection: Connection, start: int, end: int) -> list[dict[str, Any]]:
+    """The rows at the positions from `start` to `end`, those that are still there."""
+    statement = (
+        select(disclosure)
+        .join(log_leaf, log_leaf.c.row == disclosure.c.id)
+        .where(log_leaf.c.n >= start, log_leaf.c.n < end)
+        .order_by(log_leaf.c.n)
+    )
+    return [dict(zip(NAMES, row, strict=True)) for row in connection.execute(statement)]
+
+
 def row_at(connection: Connection, n: int) -> dict[str, Any] | None:
     """The disclosure row that stands at a position; None where it is gone."""
     statement = select(disclosure).join(log_leaf, log_leaf.c.row == disclosure.c.id).where(log_leaf.c.n == n)

@@ -76,6 +76,18 @@ bait = Table(
 )
 """Records that nobody has a reason to open."""
 
+officer_day = Table(
+    "officer_day",
+    metadata,
+    Column("actor", Text, primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("views", BigInteger, nullable=False),
+    Column("searches", BigInteger, nullable=False),
+    Column("exports", BigInteger, nullable=False),
+    Column("purposes", Text, nullable=False),
+)
+"""What each officer looked at in a day, in counts: read on from the log, never counted anew."""
+
 insider_alarm = Table(
     "insider_alarm",
     metadata,
@@ -85,7 +97,7 @@ insider_alarm = Table(
     Column("actor", Text, nullable=False),
     Column("day", String(10), nullable=False),
     Column("subject", String(36), nullable=False),
-    Column("count", BigInteger, nullable=False),
+    Column("times", BigInteger, nullable=False),
     Column("rule", Text, nullable=False),
     Index(None, "actor", "day"),
 )

@@ -301,3 +301,14 @@ def test_an_explanation_says_why_each_group_goes_or_stays(call, released) -> Non
 def test_an_explanation_without_a_policy_says_so(call, home) -> None:
     answer = call.get(f"/api/v1/records/{RID}/explain?recipient=TZ", role="auditor")
     assert answer.json()["type"] == "urn:tidewaiter:problem:no-policy"
+
+
+def test_holders_tell_reasons_to_all_who_may_trace_and_viewers_names_to_auditors_alone(call, released):
+    assert call.get(f"/api/v1/records/{released}").status_code == 200
+    for role, named in (("officer", False), ("auditor", True)):
+        found = call.get(f"/api/v1/records/{released}/holders", role=role).json()
+        (entry,) = next(one for one in found["recipients"] if one["recipient"] == "TZ")["entries"]
+        assert (entry["op"], entry["legal"], entry["rules"]) == ("put", ["MAA"], ["neighbours"])
+        (seen,) = found["seen"]
+        assert ("actor" in seen) == named
+    assert call.get("/api/v1/audit/officers", role="auditor").json() == {"officers": []}

@@ -13,6 +13,8 @@ ROUTES = {
     ("GET", "/api/v1/records"): {F, C},
     ("GET", "/api/v1/records/{rid}"): {F, C},
     ("GET", "/api/v1/records/{rid}/recipients"): {F, C, A},
+    ("GET", "/api/v1/records/{rid}/holders"): {F, C, A},
+    ("GET", "/api/v1/audit/officers"): {A},
     ("GET", "/api/v1/records/{rid}/explain"): {C, A},
     ("POST", "/api/v1/drafts"): {C},
     ("GET", "/api/v1/drafts"): {C},
