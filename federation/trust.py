@@ -10,7 +10,7 @@ timestamp can only say "this is the newest", never what is in it. What each chec
    lengths and hashes: `Updater.refresh`.
 3. The directory parses, and is of the same federation and class as all before it.
 4. Its version is not lower than the highest that was ever in force here, and one version has one content
-   (TUF forgets its counters when online keys are replaced; a directory never goes back).
+   (TUF forgets its counters when online keys are replaced; a directory never goes back). No revocation is taken back.
 5. What was committed expires: then `stale` is true, and the caller stops egress. Ingress goes on.
 
 A refresh that fails at any step leaves the directory that is in force, and what is served, as they were.
@@ -323,6 +323,20 @@ class DirectoryMirror:
             raise DirectoryRefused(f"directory.version: {directory.version}, after {highest} was in force here")
         if directory.version == highest and before.get("directory") != state["directory"]:
             raise DirectoryRefused(f"directory.version: {highest} has been published with another content")
+        self._check_revocations(directory)
+
+    def _check_revocations(self, directory: Directory) -> None:
+        """A revocation is never taken back and never begins later, whoever signs: what it voided would come to life."""
+        try:
+            held = self._load()[1]
+        except DirectoryStale:
+            return  # what was in force cannot be read; its version was compared above
+        for kid, key in held.keys.items():
+            now = directory.keys.get(kid)
+            if key.revoked_since is None or now is None:
+                continue
+            if now.revoked_since is None or now.revoked_since > key.revoked_since:
+                raise DirectoryRefused(f"directory.keys: {kid} was revoked, and is not any more or from later on")
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -155,9 +155,8 @@ class Exchange:
         """The desk at which a peer's pages are opened."""
         return PeerDesk(
             peer=peer, node=self.node, database=self.database, directory=self.membership.current,
-            log_signer=self.log_signer, clock=self.clock, verifiers=self.verifiers, noticed=self._noticed,
-            rules=self.rules,
-            admit=partial(self._admit, peer),
+            log_signer=self.log_signer, clock=self.clock, verifiers=self.verifiers,
+            noticed=partial(self._noticed, peer), rules=self.rules, admit=partial(self._admit, peer),
         )  # fmt: skip
 
     def loop_for(self, peer: str) -> PeerLoop:
@@ -169,7 +168,9 @@ class Exchange:
         )  # fmt: skip
 
     async def present(self, peer: str) -> Presented:
-        """Show a peer what is held of its records, and give back what it has lost."""
+        """Show a peer what is held of its records, and give back what it has lost. Egress, as pages are."""
+        if await asyncio.to_thread(self.membership.stale, self.clock()):
+            raise DirectoryStale("this node's directory has expired: nothing leaves until it is renewed")
         fed = self.membership.current().fed
         make = partial(
             presenting.holding, self.database, fed=fed, node=self.node, peer=peer, signer=self.log_signer,
@@ -234,18 +235,32 @@ class Exchange:
             await asyncio.sleep(1.0)
 
     async def _refresh(self) -> None:
-        """Fetch the newest directory from its address, or else from a peer: it does not matter who serves it."""
+        """Fetch the newest directory from its address, or else from a peer: it does not matter who serves it.
+
+        An address that serves an old one is no better than one that serves none: peers who say that they work by a
+        newer one are asked for it.
+        """
         addresses = [self.directory_url] if self.directory_url else []
+        claimants: list[str] = []
         with contextlib.suppress(DirectoryStale):
-            peers = [member.endpoint for member in self.membership.current().members.values()]
-            addresses += random.sample([each for each in peers if each], k=len([each for each in peers if each]))
-        for address in addresses[:REFRESH_ATTEMPTS]:
+            members = self.membership.current().members
+            claimants = self.membership.claimants(self.clock())
+            addresses += [members[peer].endpoints[0] for peer in claimants if members[peer].endpoints]
+            peers = [member.endpoint for member in members.values() if member.endpoint is not None]
+            addresses += random.sample(peers, k=len(peers))
+        for address in [*dict.fromkeys(addresses)][: REFRESH_ATTEMPTS + len(claimants)]:
             try:
                 await asyncio.to_thread(self.membership.refresh, address, now=self.clock())
             except FederationError as error:
                 log.warning("directory not refreshed", address=address, problem=str(error.problem), detail=error.detail)
             else:
-                return
+                if not self.membership.claimants(self.clock()):
+                    return
+                log.warning("directory behind", address=address)
+        if claimants:
+            self.membership.sought(self.clock())
+            if self.membership.frozen(self.clock()):
+                log.error("directory kept from this node", problem="directory-stale")
 
     async def _offer(self) -> None:
         if self.offer_again is None:
@@ -255,10 +270,10 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - the exchange goes on without it, and tries again in an hour
             log.error("offering again failed", error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
 
-    def _noticed(self, version: int) -> None:
+    def _noticed(self, peer: str, version: int) -> None:
         """A peer works by a newer directory than this node: look for it. A lie costs one look a minute."""
         with contextlib.suppress(DirectoryStale):
-            behind = version > self.membership.current().version
+            behind = self.membership.claim(peer, version, now=self.clock())
             if behind and time.monotonic() - self._looked_at > NOTICE_SECONDS:
                 self._looked_at = time.monotonic()
                 self._newer.set()

@@ -6,7 +6,7 @@ Trust: nothing here decides what is trusted; `federation.trust` does. A refresh 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -30,15 +30,29 @@ NOT_FOUND: Final = 404
 OK: Final = 200
 
 
+CLAIM_SECONDS: Final = 3_600
+"""How long a peer's word counts that there is a newer directory."""
+WITNESSES: Final = 2
+"""So many peers who work by a newer directory that nobody serves us make ours stale: one alone may lie."""
+
+
 @dataclass(slots=True)
 class Membership:
-    """The newest trusted directory, cheap to ask for."""
+    """The newest trusted directory, cheap to ask for.
+
+    Every page says by which version its sender works. Where peers say that there is a newer one and it cannot be had
+    from anybody, somebody keeps it from this node: what it holds counts as stale, long before it expires.
+    """
 
     mirror: DirectoryMirror
     allow: Sequence[str] = ()
     """Address ranges besides the public ones that a directory may be fetched from."""
     _directory: Directory | None = None
     _looked: float = 0.0
+    _claims: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Peer → the version that it works by, and when it said so."""
+    _sought: int = 0
+    """The version that was last looked for everywhere, in vain."""
 
     def current(self) -> Directory:
         """The directory in force. Raises `DirectoryStale` when this node has joined no federation."""
@@ -56,8 +70,39 @@ class Membership:
         return True
 
     def stale(self, now: int) -> bool:
-        """Whether the directory is too old to send anything by it."""
-        return self.mirror.stale(now)
+        """Whether the directory is too old to send anything by it: expired, or kept from this node."""
+        return self.mirror.stale(now) or self.frozen(now)
+
+    def claim(self, peer: str, version: int, *, now: int) -> bool:
+        """A peer's signed page says by which version it works; whether that is newer than what is held here."""
+        newer = version > self.current().version
+        if newer:
+            self._claims[peer] = (version, now)
+        else:
+            self._claims.pop(peer, None)
+        return newer
+
+    def claimants(self, now: int) -> list[str]:
+        """Active peers who work by a newer directory than this node, the newest first."""
+        directory = self.current()
+        found = [
+            (version, peer)
+            for peer, (version, at) in self._claims.items()
+            if version > directory.version and now - at < CLAIM_SECONDS
+            and (member := directory.member(peer)) is not None and member.status == "active"
+        ]  # fmt: skip
+        return [peer for _, peer in sorted(found, reverse=True)]
+
+    def sought(self, now: int) -> None:
+        """Everybody was asked for what the claimants have, and nobody served it."""
+        self._sought = max((self._claims[peer][0] for peer in self.claimants(now)), default=0)
+
+    def frozen(self, now: int) -> bool:
+        """Whether peers work by a newer directory that was looked for in vain."""
+        if not self._claims or not self._sought:
+            return False
+        found = self.claimants(now)
+        return len(found) >= WITNESSES and self._sought > self.current().version
 
     def renewed(self, directory: Directory) -> None:
         """The mirror was refreshed from elsewhere: this is in force now."""

@@ -229,6 +229,13 @@ def test_nothing_leaves_by_a_stale_directory(face):
     assert face.ask("POST", "/cnp/1/hints", b"{}").status_code == 200
 
 
+def test_what_comes_in_is_taken_also_by_a_stale_directory(grown):
+    grown.stale = True
+    token = EvilPeer(grown.fed, "ZA").receipt("TZ/ZA/bulk/0", 2, roots(2))
+    answer = grown.ask("POST", "/cnp/1/receipts", token.encode(), content_type="application/jwt")
+    assert orjson.loads(answer.content) == {"accepted": True}
+
+
 @pytest.mark.parametrize("length", [22, 64, 65, 128])
 def test_a_replayed_request_is_refused_also_after_a_restart(length, fed, database):
     face = Face(fed, database)

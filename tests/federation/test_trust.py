@@ -402,6 +402,66 @@ def _tree_without_targets(tree: dict[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in tree.items() if name.startswith("metadata/")}
 
 
+def _without_revocations(document: dict[str, Any]) -> None:
+    document["version"] = 50
+    for node in document["nodes"]:
+        for key in node["keys"]:
+            key.pop("revoked", None)
+
+
+def _later_revocations(document: dict[str, Any]) -> None:
+    document["version"] = 50
+    for node in document["nodes"]:
+        for key in node["keys"]:
+            if "revoked" in key:
+                key["revoked"]["since"] += 1
+
+
+def _back_in_good_standing(document: dict[str, Any]) -> None:
+    document["version"] = 50
+    for node in document["nodes"]:
+        node["status"] = "active"
+
+
+REVIVALS: dict[str, tuple[Callable[[dict[str, Any]], None], tuple[str, ...]]] = {
+    "all online keys take a revocation back": (_without_revocations, ("snapshot-1", "timestamp-1")),
+    "all online keys and one targets key take a revocation back": (
+        _without_revocations, ("snapshot-1", "timestamp-1", "targets-1"),
+    ),
+    "all online keys let a revocation begin later": (_later_revocations, ("snapshot-1", "timestamp-1")),
+    "all online keys let a suspended member back in": (_back_in_good_standing, ("snapshot-1", "timestamp-1")),
+    "two targets keys take a revocation back": (_without_revocations, ("targets-1", "targets-2")),
+    "two targets keys let a revocation begin later": (_later_revocations, ("targets-1", "targets-2")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", REVIVALS)
+def test_a_revoked_key_and_a_suspended_member_stay_so_when(
+    sentence: str, mirror: DirectoryMirror, folder: Path, keys: dict[str, RoleSigner]
+) -> None:
+    change, signers = REVIVALS[sentence]
+    authority.add(folder, make_node_card("TZ", signers=TZ, now=NOW))
+    authority.revoke(folder, KE["record"].kid, since=NOW - DAY, reason="stolen")
+    authority.set_status(folder, "TZ", "suspended")
+    _publish(folder)
+    mirror.refresh(_fetch(folder), now=NOW)
+    data = _targets_with(folder, change, *(keys[name] for name in signers))
+    _point_to(folder, keys, data, version=50)
+    with pytest.raises(DirectoryRefused):
+        mirror.refresh(_fetch(folder), now=NOW)
+    held = mirror.current()
+    assert held.keys[KE["record"].kid].revoked_since == NOW - DAY
+    assert held.members["TZ"].status == "suspended"
+
+
+def test_a_revocation_that_moves_to_an_earlier_time_is_taken(mirror: DirectoryMirror, folder: Path) -> None:
+    for version, since in ((2, NOW - DAY), (3, NOW - 2 * DAY)):
+        authority.revoke(folder, KE["record"].kid, since=since, reason="stolen")
+        _publish(folder)
+        assert mirror.refresh(_fetch(folder), now=NOW).version == version
+        assert mirror.current().keys[KE["record"].kid].revoked_since == since
+
+
 def test_a_node_that_was_attacked_takes_the_next_good_version(
     mirror: DirectoryMirror, folder: Path, keys: dict[str, RoleSigner], tmp_path: Path
 ) -> None:
