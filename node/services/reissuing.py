@@ -40,13 +40,15 @@ class Reissued:
     recipients: set[str] = field(default_factory=set)
 
 
-def affected(connection: Connection, directory: Directory, *, node: str, after: int = 0) -> list[Row[Any]]:
+def affected(connection: Connection, directory: Directory, *, node: str, now: int, after: int = 0) -> list[Row[Any]]:
     """The next versions in use that stand under a revoked key of this node, by row."""
     revoked = {listed.kid for listed in revoked_record_keys(directory) if listed.node == node}
     if not revoked:
         return []
     found: list[Row[Any]] = []
-    statement = records.visible().where(record.c.iss == node, record.c.id > after).order_by(record.c.id)
+    statement = (
+        records.visible().where(record.c.iss == node, record.c.id > after, records.in_time(now)).order_by(record.c.id)
+    )
     with connection.execute(statement.execution_options(yield_per=BATCH)) as rows:
         for row in rows:
             if kid_of(row.jwt) in revoked:
@@ -72,7 +74,9 @@ def reissue(
     after = 0
     while True:
         with database.write() as connection:
-            rows: Sequence[Row[Any]] = affected(connection, publisher.directory, node=publisher.node, after=after)
+            rows: Sequence[Row[Any]] = affected(
+                connection, publisher.directory, node=publisher.node, now=now, after=after
+            )
             if not rows:
                 return done
             report = publisher.sign_again(connection, rows, by=by, now=now)
