@@ -16,6 +16,10 @@ ROUTES = {
     ("GET", "/api/v1/records/{rid}/holders"): {F, C, A},
     ("GET", "/api/v1/audit/officers"): {A},
     ("GET", "/api/v1/records/{rid}/explain"): {C, A},
+    ("GET", "/api/v1/records/{rid}/attachments"): {F, C},
+    ("GET", "/api/v1/records/{rid}/attachments/{digest}"): {F, C},
+    ("POST", "/api/v1/pictures"): {C},
+    ("POST", "/api/v1/pictures/similar"): {F, C},
     ("POST", "/api/v1/drafts"): {C},
     ("GET", "/api/v1/drafts"): {C},
     ("POST", "/api/v1/releases"): {C},
@@ -38,7 +42,7 @@ UNAUTHENTICATED = "urn:tidewaiter:problem:unauthenticated"
 
 
 def address(path: str) -> str:
-    return path.replace("{rid}", RID).replace("{entry}", "1").replace("{name}", "A" * 43)
+    return path.replace("{rid}", RID).replace("{entry}", "1").replace("{name}", "A" * 43).replace("{digest}", "A" * 43)
 
 
 def test_the_table_has_every_route(app) -> None:
