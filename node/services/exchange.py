@@ -124,7 +124,8 @@ class Exchange:
         while True:
             try:
                 grown: Iterable[str] | None = await asyncio.to_thread(chore.run)
-                self.grown(grown or ())
+                if grown:
+                    self.grown(grown)
             except Exception as error:  # noqa: BLE001 - the exchange goes on, and the chore is run again
                 log.error("chore failed", chore=chore.name, error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
             await asyncio.sleep(chore.seconds)

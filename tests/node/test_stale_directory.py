@@ -74,7 +74,7 @@ class Peers:
     def __init__(self, home, monkeypatch, serves=None):
         self.exchange, self.asked = home.exchange(), []
 
-        def fetcher(url):
+        def fetcher(url, **_):
             peers = self
 
             class Road:
