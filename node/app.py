@@ -389,6 +389,7 @@ def build(home: Home) -> FastAPI:
         exchange,
         health,
         holders,
+        keeping,
         middleware,
         peer,
         peer_blobs,
@@ -456,7 +457,7 @@ def build(home: Home) -> FastAPI:
         clock=home.clock,
     )
     deps.open_office(app, office)
-    for face_of_officers in (records, releases, recalls, policies, exchange, admin, evidence, holders, health):
+    for face_of_officers in (records, releases, recalls, policies, exchange, admin, evidence, holders, keeping, health):
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))
     problems.install(app)

@@ -66,10 +66,18 @@ class Right(StrEnum):
     POLICY_CHECK = "policy-check"
     AUDIT = "audit"
     """Read the disclosure log."""
+    EXPORT = "export"
+    """Take records out of the node."""
+    REGISTER = "register"
+    """Read the register of exports."""
+    TASKS = "tasks"
+    """See who has to do what since something was withdrawn."""
+    DO_TASKS = "do-tasks"
+    """Close tasks and read one's own notices."""
 
 
 ROLES: Final[Mapping[Role, frozenset[Right]]] = {
-    Role.OFFICER: frozenset({Right.VIEW, Right.TRACE, Right.EXCHANGE}),
+    Role.OFFICER: frozenset({Right.VIEW, Right.TRACE, Right.EXCHANGE, Right.TASKS, Right.DO_TASKS}),
     Role.CONTACT_POINT: frozenset(Right) - {Right.RETRY, Right.AUDIT},
     # Who runs the machine does not read what is on it.
     Role.ADMIN: frozenset({Right.EXCHANGE, Right.RECEIPTS, Right.QUARANTINE, Right.RETRY, Right.POLICY}),
@@ -77,6 +85,7 @@ ROLES: Final[Mapping[Role, frozenset[Right]]] = {
     Role.AUDITOR: frozenset(
         {
             Right.TRACE, Right.EXPLAIN, Right.EXCHANGE, Right.RECEIPTS, Right.QUARANTINE, Right.POLICY, Right.AUDIT,
+            Right.REGISTER, Right.TASKS,
         }
     ),
 }  # fmt: skip

@@ -110,7 +110,7 @@ def _exports_and_subjects() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("officer", sa.Text(), nullable=False),
         sa.Column("purpose", sa.String(length=64), nullable=False),
-        sa.Column("format", sa.String(length=8), nullable=False),
+        sa.Column("format", sa.String(length=16), nullable=False),
         sa.Column("destination", sa.Text(), nullable=False),
         sa.Column("path", sa.Text(), nullable=True),
         sa.Column("sha256", sa.String(length=43), nullable=False),

@@ -106,6 +106,10 @@ MayRetry = Annotated[Officer, Depends(require(Right.RETRY))]
 MayReadPolicy = Annotated[Officer, Depends(require(Right.POLICY))]
 MayCheckPolicy = Annotated[Officer, Depends(require(Right.POLICY_CHECK))]
 MayAudit = Annotated[Officer, Depends(require(Right.AUDIT))]
+MayExport = Annotated[Officer, Depends(require(Right.EXPORT))]
+MaySeeRegister = Annotated[Officer, Depends(require(Right.REGISTER))]
+MaySeeTasks = Annotated[Officer, Depends(require(Right.TASKS))]
+MayDoTasks = Annotated[Officer, Depends(require(Right.DO_TASKS))]
 
 Purpose = Annotated[
     str,

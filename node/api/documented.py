@@ -55,6 +55,6 @@ def _problem(code: int) -> dict[str, Any]:
 def _example(word: str) -> dict[str, Any]:
     code, meaning = WORDS[word]
     value: dict[str, Any] = {"type": OWN_BASE + word, "title": TITLES[code], "status": code, "detail": meaning}
-    if word in {"invalid", "draft-refused", "policy-refused"}:
+    if word in {"invalid", "draft-refused", "policy-refused", "export-refused"}:
         value["errors"] = [{"field": "limit", "wrong": "is too large", "remedy": "at most 200"}]
     return value

@@ -20,6 +20,7 @@ from federation.policy import PolicyRefused
 from federation.records import Fault
 from node.errors import CONTENT_TYPE, Problem, dump, problem_of_federation
 from node.services.drafting import DraftRefused
+from node.services.exporting import ExportRefused
 from node.services.search import CriteriaRefused
 from node.services.showing import NotAllowed
 
@@ -28,11 +29,16 @@ WORDS: Final[Mapping[str, tuple[int, str]]] = {
     "unauthenticated": (401, "There is no token, or it is not one that this node made and that is valid now."),
     "forbidden": (403, "The token's role does not have the right that this address asks for."),
     "purpose-refused": (403, "The record's handling forbids the purpose; the detail says why."),
+    "export-refused": (
+        403,
+        "A record may not be exported for this purpose; `errors` names each. Nothing was exported.",
+    ),
     "no-such-address": (404, "Nothing is served at this address."),
     "no-policy": (404, "No sharing policy was ever activated: nothing is shared with anybody."),
     "method-not-allowed": (405, "The address does not take that method; `Allow` names those it takes."),
     "nothing-to-release": (409, "None of the drafts named waits for release."),
     "recall-refused": (409, "The recall, or the decision about one, cannot be made; the detail says why."),
+    "task-closed": (409, "The task is done already."),
     "too-large": (413, "The body is longer than this address takes."),
     "unsupported-media-type": (415, "The body is not `application/json`."),
     "invalid": (422, "A parameter or member breaks a rule; `errors` names each, with the remedy."),
@@ -92,6 +98,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(FederationError, _federation)
     app.add_exception_handler(CriteriaRefused, _criteria)
     app.add_exception_handler(NotAllowed, _not_allowed)
+    app.add_exception_handler(ExportRefused, _export)
     app.add_exception_handler(DraftRefused, _draft)
     app.add_exception_handler(PolicyRefused, _policy)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -131,6 +138,12 @@ async def _criteria(_: Request, error: Exception) -> Response:
 
 async def _not_allowed(_: Request, error: Exception) -> Response:
     return answer(problem("purpose-refused", str(error)))
+
+
+async def _export(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ExportRefused)  # noqa: S101 - registered for it
+    listed = _errors(("records", reason, "leave it out, or state another purpose") for reason in error.reasons)
+    return answer(problem("export-refused", "nothing was exported; see errors", errors=listed))
 
 
 async def _draft(_: Request, error: Exception) -> Response:

@@ -53,6 +53,10 @@ def _by_name(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 - one
         return f"{error} ({appeared} changes are new, {vanished} are gone; `tidewaiter policy diff` lists them)", 1
     if "AlertRefused" in names:
         return f"the alert is not kept:\n{_indented(error)}", 1
+    if names & {"HoldRefused", "SubjectRefused"}:
+        return str(error), 1
+    if "ExportRefused" in names:
+        return f"nothing was exported:\n{_indented(error)}", 1
     if "ImportRefused" in names:
         return f"nothing was imported: {error}", USAGE
     if "DraftRefused" in names:

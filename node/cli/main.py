@@ -22,7 +22,9 @@ from node.cli import (
     directory,
     evidence,
     exchange,
+    exporting,
     founding,
+    holding,
     importing,
     keeping,
     keys,
@@ -34,6 +36,7 @@ from node.cli import (
     recovery,
     releasing,
     remarking,
+    subjects,
     verifying,
     who,
 )
@@ -96,6 +99,9 @@ for _family in (
     who,
     keeping,
     recovery,
+    exporting,
+    holding,
+    subjects,
     bench,
 ):
     _family.register(app)

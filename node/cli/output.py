@@ -13,26 +13,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from node.services.readable import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 WIDE: Final = 200
 """Columns of a table that no terminal limits."""
-_BIDI: Final = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 Advance = "Callable[[int, int], None]"
-
-
-def plain(value: object) -> str:
-    r"""A text that a terminal only shows: control and direction characters become spaces, line breaks stay.
-
-    >>> plain("red\x1b[31m"), plain(None), plain(True)
-    ('red [31m', '', 'yes')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "".join(char if char == "\n" or (char.isprintable() and char not in _BIDI) else " " for char in str(value))
 
 
 def instant(seconds: int | None) -> str:

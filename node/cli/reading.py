@@ -8,6 +8,7 @@ import typer
 
 from node.cli.output import instant
 from node.cli.session import Refusal, Session, officer, session
+from node.services.readable import lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -237,7 +238,7 @@ def _show(at: Session, view: Mapping[str, Any]) -> None:
     at.out.line(f"Id {view['rid']}, issued {instant(view['iat'])}, hash {view['jh']}")
     for group, value in view["groups"].items():
         at.out.line(f"\n{group}")
-        for line in _lines(value, "  "):
+        for line in lines(value, "  "):
             at.out.line(line)
 
 
@@ -252,47 +253,3 @@ def _handling(handling: Mapping[str, Any]) -> str:
         if word in handling
     ]
     return "Handling: " + ", ".join(parts)
-
-
-def _lines(value: Any, indent: str) -> list[str]:
-    """A group for people: members by name, lists item by item, texts with their language."""
-    match value:
-        case {"text": str(text), "lang": str(language), **rest}:
-            by = "" if rest.get("by") == "author" else f", {rest.get('by')}"
-            return [f"{indent}[{language}{by}] {text}"]
-        case dict():
-            found = []
-            for name, item in value.items():
-                label = name.replace("_", " ")
-                if isinstance(item, dict | list) and not _short(item):
-                    found += [f"{indent}{label}:", *_lines(item, indent + "  ")]
-                else:
-                    found.append(f"{indent}{label}: {_brief(item)}")
-            return found
-        case list():
-            if all(isinstance(item, dict) for item in value):
-                found = []
-                for item in value:
-                    lines = _lines(item, indent + "  ")
-                    found += [f"{indent}- {lines[0].strip()}" if lines else f"{indent}-", *lines[1:]]
-                return found
-            return [f"{indent}{_brief(value)}"]
-        case _:
-            return [f"{indent}{_brief(value)}"]
-
-
-def _short(value: Any) -> bool:
-    """Whether a value fits behind its name: a list of plain values, or a small flat object such as an amount."""
-    if isinstance(value, list):
-        return not any(isinstance(item, dict | list) for item in value)
-    return not any(isinstance(item, dict | list) for item in value.values()) and "text" not in value
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(_brief, value))
-    if isinstance(value, dict):
-        return ", ".join(f"{name.replace('_', ' ')} {_brief(item)}" for name, item in value.items())
-    return str(value)

@@ -86,7 +86,7 @@ def listed(
     with at.opened() as home, home.database.read() as connection:
         issuers = {iss} if iss else {row.iss for row in records.find(connection, rid)}
         found = [
-            annotating.shown(connection, row)
+            annotating.shown(connection, row, now=home.clock())
             for name in sorted(issuers)
             for row in remarks.about(connection, name, rid)
         ]
@@ -113,7 +113,7 @@ def queries(context: typer.Context) -> None:
 
     at = session(context)
     with at.opened() as home, home.database.read() as connection:
-        found = annotating.queries(connection, home.settings.id)
+        found = annotating.queries(connection, home.settings.id, now=home.clock())
     found.sort(key=lambda one: not one["open"])
     if at.out.json:
         at.out.result({"queries": found})

@@ -20,8 +20,9 @@ from sqlalchemy import Connection, Row, select
 
 from crypto import b64
 from federation.errors import NotFound
+from federation.grants import Action
 from federation.records import Fault, codes, get_schema
-from node.services import bodies
+from node.services import bodies, search
 from node.services.outgoing import Outgoing, Terms
 from node.storage import drafts, feeds, records, remarks
 from node.storage.tables import draft, grant_out, record, tombstone
@@ -163,10 +164,11 @@ def _sentence(fault: Fault) -> str:
     return f"{fault.path}: {fault.wrong}; {fault.remedy}"
 
 
-def shown(connection: Connection, row: Row[Any]) -> dict[str, Any]:
-    """One annotation with what it says, for people: `row` is of `remarks.about` or `listing`."""
+def shown(connection: Connection, row: Row[Any], *, now: int) -> dict[str, Any]:
+    """One annotation for people, with what it says if that may be shown at `now`: `row` is of `remarks.about`."""
     version = connection.execute(select(record).where(record.c.id == row.row_id)).one()
-    groups = bodies.reopen_row(version).groups
+    _, verdict = search.allowed(version, Action.VIEW, None, now=now)
+    groups = bodies.reopen_row(version).groups if verdict else {}
     texts = groups.get("texts")
     said = texts.get("text") if isinstance(texts, dict) else None
     return {
@@ -182,7 +184,7 @@ def _first(texts: Any) -> str | None:
     return next((item["text"] for item in listed if isinstance(item, dict) and isinstance(item.get("text"), str)), None)
 
 
-def queries(connection: Connection, node: str) -> list[dict[str, Any]]:
+def queries(connection: Connection, node: str, *, now: int) -> list[dict[str, Any]]:
     """What others ask of this node's records: each with its answer (a newer version, or an annotation), or none."""
     found = []
     for row in remarks.listing(connection, type_=ASKING):
@@ -196,7 +198,7 @@ def queries(connection: Connection, node: str) -> list[dict[str, Any]]:
         by_version = newest.ver if newest is not None and row.type == "query" and newest.ver > row.about_ver else None
         found.append(
             {
-                **shown(connection, row),
+                **shown(connection, row, now=now),
                 "reference": None if own is None else own.reference,
                 "answered_by": None if answer is None else answer.rid,
                 "answer_result": None if answer is None else answer.result,

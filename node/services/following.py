@@ -69,7 +69,7 @@ def alert_status(connection: Connection, name: str, *, node: str, directory: Dir
         raise NotFound(f"{name} is no alert of this node that is out; `tidewaiter records` lists them")
     headline = bodies.reopen_row(row).groups.get("headline", {})
     respond_by = headline.get("respond_by") if isinstance(headline, dict) else None
-    said = [annotating.shown(connection, item) for item in remarks.about(connection, node, row.rid)]
+    said = [annotating.shown(connection, item, now=now) for item in remarks.about(connection, node, row.rid)]
     late = respond_by is not None and now >= end_of(respond_by)
     members = [
         _member(connection, row, recipient, road, said, directory=directory, late=late)

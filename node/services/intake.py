@@ -9,7 +9,7 @@ Trust: what is stored here was verified, except in quarantine, where it is kept 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, assert_never
 
@@ -36,6 +36,7 @@ from node.services import (
     indexing,
     keeping,
     recalling,
+    restricting,
     roads,
     stopping,
     sweeping,
@@ -259,6 +260,9 @@ def store(
                 if isinstance(effect, inbox.Store | inbox.Extend):
                     _unless_whole(connection, feed, sender, effect, now=now)
     _flush(connection, fresh, now=now)
+    restricting.enforce(
+        connection, {(effect.leaf.iss, effect.leaf.rid) for effect in effects if isinstance(effect, inbox.Store)}
+    )
     return sum(isinstance(effect, inbox.Store | inbox.Extend | inbox.Along) for effect in effects)
 
 
@@ -380,6 +384,10 @@ def _replace(connection: Connection, effect: inbox.Store, *, now: int) -> None:
     since = now
     for row in records.by_key(connection, effect.leaf.iss, effect.leaf.rid):
         if row.ver == effect.record.ver:
+            if row.state == records.ERASED:  # for a data subject: whoever brings this version again brings nothing
+                records.set_state(connection, [row.id], row.state, gc=effect.gc)
+                _unbind(connection, replace(effect, pending=False))
+                return
             if row.jwt and row.jh == effect.record.jh:
                 since = row.accepted_at  # the same bytes: a key that was revoked later counts by when they first came
             erasing.unindex(connection, row)

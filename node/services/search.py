@@ -163,7 +163,7 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
     anything is allowed at all.
     """
     filters = normalised(criteria.filters)
-    day_from, day_to = _first_day(criteria.day_from), _last_day(criteria.day_to)
+    day_from, day_to = first_day(criteria.day_from), last_day(criteria.day_to)
     if not 1 <= criteria.limit <= MAX_LIMIT:
         raise CriteriaRefused("limit", f"is a number from 1 to {MAX_LIMIT}")
     check_purpose(purpose)
@@ -252,6 +252,11 @@ def _checked_words(words: str | None) -> str | None:
     return words
 
 
+def matching_rows(connection: Connection, words: str) -> list[int]:
+    """Rows that have all these words, for others than a page of hits; raises `CriteriaRefused`."""
+    return _matching(connection, _checked_words(words) or "")[0]
+
+
 def _matching(connection: Connection, words: str) -> tuple[list[int], int]:
     newest = connection.scalar(select(func.max(record.c.id))) or 0
     lag = max(0, newest - followers.position(connection, fulltext.NAME))
@@ -336,10 +341,10 @@ def _row(
     )
 
 
-def _first_day(value: str | None) -> str | None:
+def first_day(value: str | None) -> str | None:
     """The first day of a period.
 
-    >>> _first_day("2024-02")
+    >>> first_day("2024-02")
     '2024-02-01'
     """
     if value is None:
@@ -348,10 +353,10 @@ def _first_day(value: str | None) -> str | None:
     return f"{year:04}-{month or 1:02}-{day or 1:02}"
 
 
-def _last_day(value: str | None) -> str | None:
+def last_day(value: str | None) -> str | None:
     """The last day of a period.
 
-    >>> _last_day("2024-02"), _last_day("2024")
+    >>> last_day("2024-02"), last_day("2024")
     ('2024-02-29', '2024-12-31')
     """
     if value is None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from sqlalchemy import Connection, Row, select, update
 
 from crypto import b64
-from node.storage.database import insert_rows
+from node.storage.database import allocate, insert_rows
 from node.storage.tables.retention import export, export_record
 
 if TYPE_CHECKING:
@@ -30,9 +30,16 @@ READ: Final = 1_048_576
 Became = Literal["removed", "gone", "changed", "handed"]
 
 
+def reserve(connection: Connection) -> int:
+    """The number of an export that is about to be made: it stands in its file."""
+    (number,) = allocate(connection, export, 1)
+    return number
+
+
 def put(
     connection: Connection,
     *,
+    number: int,
     at: int,
     officer: str,
     purpose: str,
@@ -41,20 +48,18 @@ def put(
     path: str | None,
     data: bytes,
     records: Sequence[tuple[str, str, int, str]],
-) -> int:
-    """Register an export of `records` (iss, rid, ver, groups) and return its number."""
-    made = (
-        export.insert()
-        .values(
-            at=at, officer=officer, purpose=purpose, format=format_, destination=destination, path=path,
-            sha256=digest(data), size=len(data), records=len(records), state="made",
+) -> str:
+    """Register an export of `records` (iss, rid, ver, groups) under its number; returns the hash of its bytes."""
+    sha256 = digest(data)
+    connection.execute(
+        export.insert().values(
+            id=number, at=at, officer=officer, purpose=purpose, format=format_, destination=destination, path=path,
+            sha256=sha256, size=len(data), records=len(records), state="made",
         )
-        .returning(export.c.id)
     )  # fmt: skip
-    number = int(connection.execute(made).scalar_one())
     columns = ("export", "iss", "rid", "ver", "groups")
     insert_rows(connection, export_record, columns, [(number, *row) for row in records])
-    return number
+    return sha256
 
 
 def digest(data: bytes) -> str:

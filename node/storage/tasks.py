@@ -84,7 +84,12 @@ def tell(connection: Connection, *, iss: str, rid: str, why: str, officer: str, 
 
 
 def tasks(
-    connection: Connection, *, state: str | None = "open", officer: str | None = None, limit: int = 200
+    connection: Connection,
+    *,
+    state: str | None = "open",
+    officer: str | None = None,
+    number: int | None = None,
+    limit: int = 200,
 ) -> list[Row[Any]]:
     """Tasks with the export that each is about, newest first."""
     joined = task.outerjoin(export, export.c.id == task.c.export)
@@ -97,6 +102,8 @@ def tasks(
         statement = statement.where(task.c.state == state)
     if officer is not None:
         statement = statement.where(task.c.officer == officer)
+    if number is not None:
+        statement = statement.where(task.c.id == number)
     return list(connection.execute(statement))
 
 

@@ -98,14 +98,14 @@ def test_an_answer_goes_to_whoever_asked(light):
     asked = light.annotate("TZ", rid, type="query", texts=(("en", "Which port?"),), no_names=True)
     light.pull("KE", "TZ")
     with light.databases["KE"].read() as connection:
-        (query,) = annotating.queries(connection, "KE")
+        (query,) = annotating.queries(connection, "KE", now=light.now)
     assert (query["open"], query["reference"], query["text"]) == (True, "R-1", "Which port?")
     done = light.annotate("KE", rid, type="answer", answer_to=asked.rid, texts=(("en", "Mombasa"),), no_names=True)
     assert done.recipients == ("TZ",)
     light.pull("TZ", "KE")
     assert light.about("TZ", "KE", rid) == [("TZ", "query"), ("KE", "answer")]
     with light.databases["KE"].read() as connection:
-        (query,) = annotating.queries(connection, "KE")
+        (query,) = annotating.queries(connection, "KE", now=light.now)
     assert (query["open"], query["answered_by"]) == (False, done.rid)
 
 
@@ -116,7 +116,7 @@ def test_a_new_version_answers_a_query(light):
     light.pull("KE", "TZ")
     light.release("KE", {**SEIZURE, "transport": {"conveyance": "air"}})
     with light.databases["KE"].read() as connection:
-        (query,) = annotating.queries(connection, "KE")
+        (query,) = annotating.queries(connection, "KE", now=light.now)
     assert (query["open"], query["answered_in_version"]) == (False, 2)
 
 

@@ -209,7 +209,7 @@ def test_a_retry_takes_nothing_in_whose_time_is_over(peer, victim):
     assert victim.aside() == {0: "suspended"}
     with victim.database.write() as connection:
         (row,) = quarantine.listing(connection)
-        intake.retry(connection, row, directory=FED.directory, now=UNTIL)
+        intake.retry(connection, row, node="TZ", directory=FED.directory, now=UNTIL)
     assert content(victim) == []
     assert [row.state for row in victim.rows()] == ["expired"]
 

@@ -163,7 +163,8 @@ def _export(
             connection, rid=row.rid, iss=row.iss, digest=item.sha256, action=Action.EXPORT, purpose=purpose, now=now
         )
         exports.put(
-            connection, at=now, officer=by, purpose=purpose or "", format_="attachment", destination=str(path),
+            connection, number=exports.reserve(connection), at=now, officer=by,
+            purpose=purpose or "", format_="attachment", destination=str(path),
             path=str(path.resolve()), data=data, records=[(row.iss, row.rid, row.ver, item.group)],
         )  # fmt: skip
         audit.log(connection, [_logged(row, item, "export", by=by, purpose=purpose, now=now)])

@@ -96,7 +96,7 @@ export: Final = Table(
     Column("at", BigInteger, nullable=False),
     Column("officer", Text, nullable=False),
     Column("purpose", String(64), nullable=False),
-    Column("format", String(8), nullable=False),
+    Column("format", String(16), nullable=False),
     Column("destination", Text, nullable=False),
     Column("path", Text),
     Column("sha256", String(43), nullable=False),

@@ -37,12 +37,19 @@ ROUTES = {
     ("GET", "/api/v1/policy"): {C, M, A},
     ("POST", "/api/v1/policy/check"): {C},
     ("GET", "/api/v1/disclosures"): {A},
+    ("POST", "/api/v1/exports"): {C},
+    ("GET", "/api/v1/exports"): {C, A},
+    ("GET", "/api/v1/tasks"): {F, C, A},
+    ("POST", "/api/v1/tasks/{task}/done"): {F, C},
+    ("GET", "/api/v1/notices"): {F, C},
+    ("POST", "/api/v1/notices/read"): {F, C},
 }
 UNAUTHENTICATED = "urn:tidewaiter:problem:unauthenticated"
 
 
 def address(path: str) -> str:
-    return path.replace("{rid}", RID).replace("{entry}", "1").replace("{name}", "A" * 43).replace("{digest}", "A" * 43)
+    named = path.replace("{rid}", RID).replace("{entry}", "1").replace("{name}", "A" * 43)
+    return named.replace("{task}", "1").replace("{digest}", "A" * 43)
 
 
 def test_the_table_has_every_route(app) -> None:
