@@ -43,6 +43,8 @@ FLOORS = {
     "rss_b": Floor(250, at_most=True),
     # "The same": what 15 000 records more may add is what an allocator keeps, not what the records weigh.
     "rss_b_large_to_small": Floor(1.10, at_most=True),
+    "pictures_intake": Floor(0.8),
+    "pictures_similar": Floor(20, at_most=True),
     "latency_hint": Floor(50, at_most=True),
     "latency_hint_p95": Floor(200, at_most=True),
     "urgent_lane": Floor(60, at_most=True),

@@ -39,7 +39,10 @@ def _part(face: peer.PeerFace, blobs: Blobs, signer: str, digest: str, wanted: s
     now = face.clock()
     if face.membership.stale(now):
         raise DirectoryStale("this node's directory has expired: nothing leaves until it is renewed")
-    return blob_serving.serve(face.database, blobs, recipient=signer, digest=digest, wanted=wanted, now=now)
+    directory = face.membership.current()
+    return blob_serving.serve(
+        face.database, blobs, directory=directory, recipient=signer, digest=digest, wanted=wanted, now=now
+    )
 
 
 def _reply(part: Part) -> peer.Reply:

@@ -103,8 +103,15 @@ class Fetcher:
         """One attempt, and what came of it written down."""
         with self.database.read() as connection:
             item, sources = _asked_for(connection, row.digest, row.iss)
-        if item is None:
+        if item is None:  # what names it is stopped or restricted, or gone: the sweeper knows, and use may come back
             with self.database.write() as connection:
+                attachments.missed(
+                    connection,
+                    row.digest,
+                    row.iss,
+                    problem="no record in use names it",
+                    next_at=self.clock() + FIRST_DELAY * 60,
+                )
                 attachments.mark_loose(connection, [row.digest])
             return
         problem, final = "its record came from nobody that can be asked", False

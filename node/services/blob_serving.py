@@ -1,9 +1,10 @@
 """Answer a peer's question for a blob: only one whose granted disclosures name it, and as if there were none otherwise.
 
-Granted means: the version is in use, it is the one that was granted, the group that names the blob is granted now, and
-the time of keeping is not over. All of that is read when the question comes, and the digest is looked for in the very
-disclosures that the peer may have: no index decides. The bytes must have come for the record's issuer: whoever writes
-somebody else's digest into a record of their own gets nothing by it.
+Granted means: the version is in use, it is the one that was granted, the group that names the blob is granted now, the
+time of keeping is not over, and neither a policy that is being applied nor a tripwire holds it back. All of that is
+read when the question comes, and the digest is looked for in the very disclosures that the peer may have: no index
+decides. The bytes must have come for the record's issuer: whoever writes somebody else's digest into a record of their
+own gets nothing by it.
 
 Trust: the peer is the one who signed the request. It learns nothing of a digest that it was not given.
 """
@@ -19,13 +20,14 @@ from sqlalchemy import Connection, Row, and_, select
 from federation import keeping
 from federation.errors import NotFound
 from federation.records.attached import DIGEST
-from node.services import bodies
+from node.services import bodies, gating, tripwires
 from node.storage import attachments, audit, records
 from node.storage.blobs import BlobAbsent
 from node.storage.tables import grant_out, record
 from node.storage.tables.attachments import attachment, attachment_of
 
 if TYPE_CHECKING:
+    from federation.directory import Directory
     from node.storage.blobs import Blobs
     from node.storage.database import Database
 
@@ -48,14 +50,15 @@ class Part:
 
 
 def serve(
-    database: Database, blobs: Blobs, *, recipient: str, digest: str, wanted: str | None, now: int
+    database: Database, blobs: Blobs, *, directory: Directory, recipient: str, digest: str, wanted: str | None,
+    now: int,
 ) -> Part:  # fmt: skip
     """The blob, or the part of it that `wanted` (a Range field) names. Raises `NotFound`, always the same.
 
     The beginning of each answer is written into the disclosure log, before the first byte leaves.
     """
     with database.read() as connection:
-        row = granted(connection, recipient=recipient, digest=digest, now=now)
+        row = granted(connection, directory=directory, recipient=recipient, digest=digest, now=now)
     if row is None:
         raise NotFound(ABSENT)
     try:
@@ -67,14 +70,16 @@ def serve(
     if part.start == 0:
         with database.write() as connection:
             # Once more, in the transaction that logs it: what was withdrawn meanwhile does not leave.
-            again = granted(connection, recipient=recipient, digest=digest, now=now)
+            again = granted(connection, directory=directory, recipient=recipient, digest=digest, now=now)
             if again is None:
                 raise NotFound(ABSENT)
             audit.log(connection, [_logged(again, recipient, digest, now)])
     return part
 
 
-def granted(connection: Connection, *, recipient: str, digest: str, now: int) -> Row[Any] | None:
+def granted(
+    connection: Connection, *, directory: Directory, recipient: str, digest: str, now: int
+) -> Row[Any] | None:  # fmt: skip
     """The version by which the recipient may have the blob now, None if there is none."""
     if not DIGEST.fullmatch(digest):
         return None
@@ -101,10 +106,19 @@ def granted(connection: Connection, *, recipient: str, digest: str, now: int) ->
         .where(attachment_of.c.digest == digest, record.c.state.in_(records.LIVE))
         .order_by(record.c.id.desc())
     )  # fmt: skip
-    for row in connection.execute(statement):
-        shown = int(row.mask, 16) & int(row.granted, 16)
-        named = attachments.named_in(bodies.chosen(row.disclosures, int(row.mask, 16), shown))
-        if digest in named and not _over(row, now):
+    rows = [row for row in connection.execute(statement) if not _over(row, now)]
+    if not rows:
+        return None
+    # The same bounds as for a body in a page (`serving`): what a policy that is being applied allows, and the tripwire.
+    gate = gating.gate(connection, directory=directory, recipient=recipient, now=now)
+    allowed = {} if gate is None else gate.masks(row.id for row in rows)
+    wires = tripwires.load(connection)
+    for row in rows:
+        shown = int(row.mask, 16) & int(row.granted, 16) & allowed.get(row.id, -1)
+        disclosures = bodies.chosen(row.disclosures, int(row.mask, 16), shown)
+        if digest not in attachments.named_in(disclosures):
+            continue
+        if not (wires and wires.stops(row.rid, disclosures, recipient)):
             return row
     return None
 

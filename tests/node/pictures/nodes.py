@@ -125,10 +125,11 @@ class Node:
 
     def allow(self, nodes: str, groups: str = ALL, more: str = "") -> None:
         self.version += 1
-        text = POLICY.format(version=self.version, nodes=nodes, groups=groups, more=more).replace(
-            '"KE"\nv', f'"{self.id}"\nv'
-        )
-        self.policy = compile_policy(load_policy(text, format="toml"))
+        self.policy = compile_policy(load_policy(self.policy_text(nodes, groups, more), format="toml"))
+
+    def policy_text(self, nodes: str, groups: str = ALL, more: str = "") -> str:
+        text = POLICY.format(version=self.version, nodes=nodes, groups=groups, more=more)
+        return text.replace('country = "KE"', f'country = "{self.id}"')
 
     def publisher(self) -> Publisher:
         return Publisher(

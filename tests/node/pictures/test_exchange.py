@@ -13,10 +13,11 @@ from crypto import httpsig
 from federation.errors import FederationError, Suspended
 from federation.replication import LinkDown
 from node.services import attachments as service
-from node.services import blob_serving, erasing
+from node.services import blob_serving, erasing, recalling, stopping, tripwires
 from node.services.outgoing import Outgoing, Terms
 from node.services.pictures.workshop import Workshop
-from node.storage import attachments, feeds, records
+from node.services.stopping import RecallRules
+from node.storage import attachments, feeds, holds, policies, records
 from node.storage import blobs as store_module
 from node.storage.blobs import address_of
 from node.storage.tables import disclosure, record
@@ -140,7 +141,22 @@ def of_another_issuer(ke: Node, _tz: Node, _rid: str) -> None:
         connection.execute(update(attachment).values(iss="ZA"))
 
 
+def behind_a_tripwire(ke: Node, _tz: Node, rid: str) -> None:
+    with ke.database.write() as connection:
+        tripwires.add(connection, kind="record", value=rid, note="a test", by="an officer", now=ke.now)
+
+
+def under_a_policy_that_is_being_applied(ke: Node, _tz: Node, _rid: str) -> None:
+    """A narrower policy is in force, and its review has not come to the record."""
+    ke.version += 1
+    text = ke.policy_text('["TZ"]', '["case"]')
+    with ke.database.write() as connection:
+        policies.activate(connection, version=2, body=text, author="one", by="two", now=ke.now)
+
+
 CLOSED = {
+    "a tripwire holds it back": behind_a_tripwire,
+    "a narrower policy is in force and not applied to it yet": under_a_policy_that_is_being_applied,
     "the record was recalled": recalled,
     "everything was taken back": less,
     "the pictures were taken back": media_less,
@@ -539,6 +555,61 @@ def test_a_corrected_version_without_the_picture_takes_it_away_everywhere(shared
     tz.pull("KE")
     assert (ke.sweep(), tz.sweep()) == (2, 2)
     assert list(ke.blobs.addresses()) == list(tz.blobs.addresses()) == []
+
+
+def recall(ke: Node, rid: str, effect: str = "stop-use") -> None:
+    """By the originator's own command."""
+    with ke.database.write() as connection:
+        recalling.recall(
+            connection, ke.publisher(), [rid], reason="erroneous", effect=effect, by="an officer", second="another",
+            rules=RecallRules(), now=ke.now,
+        )  # fmt: skip
+
+
+def test_a_recall_stops_the_use_of_pictures_at_once_and_erases_them_with_the_record(shared):
+    ke, tz, rid, added = shared
+    tz.fetch()
+    recall(ke, rid)
+    tz.pull("KE")
+    assert answer(tz, "KE", added.digest).status_code == 404
+    with pytest.raises(FederationError):
+        tz.view(rid)
+    for node in (ke, tz):  # in the time of grace it can still be undone: nothing is gone
+        node.sweep()
+        assert len(list(node.blobs.addresses())) == 2
+        with node.database.write() as connection:
+            stopping.confirm(connection, "KE", rid, by="a second officer", now=node.now)
+        assert node.sweep() == 2
+        assert list(node.blobs.addresses()) == list(node.blobs.private_keys()) == []
+
+
+def test_what_a_recall_has_stopped_is_not_fetched_and_not_forgotten(shared):
+    ke, tz, rid, added = shared
+    recall(ke, rid)
+    tz.pull("KE")
+    before = len(ke.left)
+    tz.fetch()
+    assert [path for _, path, _ in ke.left[before:] if "blobs" in path] == []
+    assert tz.sweep() == 0
+    assert {row.state for row in tz.rows(attachment)} == {"wanted"}
+    assert tz.fetch().failed == 0  # and it is not looked at again the next moment
+    assert added.digest in {row.digest for row in tz.rows(attachment)}
+
+
+def test_a_legal_hold_keeps_the_pictures_of_what_it_sets_aside_until_it_is_lifted(shared):
+    ke, tz, rid, added = shared
+    tz.fetch()
+    with tz.database.write() as connection:
+        holds.place(connection, iss="KE", rid=rid, reason="a trial", by="an officer", now=tz.now)
+        erasing.erase_record(connection, "KE", rid)
+    assert tz.sweep() == 0
+    assert tz.blobs.exists(added.digest)
+    with tz.database.write() as connection:
+        holds.lift(connection, iss="KE", rid=rid, by="an officer", reason="it is over", now=tz.now)
+        holds.erase_aside(connection, "KE", rid)
+    assert tz.sweep() == 2
+    assert list(tz.blobs.addresses()) == []
+    assert ke.sweep() == 0
 
 
 def test_a_draft_that_waits_keeps_its_pictures(two):
