@@ -34,6 +34,7 @@ from node.services import (
     offering,
     reconciling,
     relaying,
+    replaying,
     revoking,
     settling,
     sweeping,
@@ -254,6 +255,11 @@ class Home:
             log_signer=self.signer("log"), clock=self.clock, publisher=self.publisher,
         )  # fmt: skip
 
+    def replay(self) -> None:
+        """Compare what is out with what the policy in force says, and keep what came of it."""
+        if self.membership.joined():
+            replaying.run(self.database, self.publisher(), now=self.clock())
+
     def count(self) -> None:
         """Raise the counters beside the database to what it has reached."""
         directory = self.membership.current().version if self.membership.joined() else 0
@@ -306,6 +312,7 @@ class Home:
             Chore(name="fetch attachments", seconds=FETCH_SECONDS, run=self._fetch_if_due),
             Chore(name="erase attachments", seconds=SWEEP_SECONDS, run=self._sweep_pictures),
             Chore(name="compare attachments", seconds=RECONCILE_SECONDS, run=self._reconcile_pictures),
+            Chore(name="replay", seconds=replaying.SECONDS, run=self.replay),
             Chore(name="counters", seconds=counters.SECONDS, run=self.count),
             Chore(name="recalls", seconds=settling.SECONDS, run=self.settle_recalls),
         )
@@ -384,6 +391,7 @@ def build(home: Home) -> FastAPI:
 
     from node.api import (  # noqa: PLC0415
         admin,
+        completeness,
         deps,
         evidence,
         exchange,
@@ -394,6 +402,7 @@ def build(home: Home) -> FastAPI:
         peer,
         peer_blobs,
         peer_inbox,
+        peer_inventories,
         peer_log,
         pictures,
         policies,
@@ -446,6 +455,7 @@ def build(home: Home) -> FastAPI:
     for face_of_peers in (peer, peer_inbox, peer_log):
         app.include_router(face_of_peers.router(face))
     app.include_router(peer_blobs.router(face, home.blobs()))
+    app.include_router(peer_inventories.router(face, home.reconciler()))
     office = deps.Office(
         settings=home.settings,
         database=home.database,
@@ -457,7 +467,9 @@ def build(home: Home) -> FastAPI:
         clock=home.clock,
     )
     deps.open_office(app, office)
-    for face_of_officers in (records, releases, recalls, policies, exchange, admin, evidence, holders, keeping, health):
+    for face_of_officers in (
+        records, releases, recalls, policies, exchange, admin, evidence, holders, keeping, completeness, health,
+    ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))
     problems.install(app)

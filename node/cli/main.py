@@ -19,6 +19,7 @@ from node.cli import (
     audit,
     bench,
     bundles,
+    completeness,
     directory,
     evidence,
     exchange,
@@ -102,6 +103,7 @@ for _family in (
     exporting,
     holding,
     subjects,
+    completeness,
     bench,
 ):
     _family.register(app)

@@ -48,6 +48,9 @@ HINT_RETRY_SECONDS: Final = 5.0
 WATCH_SECONDS: Final = 0.5
 """How often feeds are looked at that another process (a release on the command line) has made longer."""
 OFFER_SECONDS: Final = 3_600.0
+INVENTORY_SECONDS: Final = 86_400.0
+INVENTORY_FIRST_SECONDS: Final = 300.0
+"""After the start, when what had to be fetched mostly is."""
 NOTICE_SECONDS: Final = 60.0
 REFRESH_ATTEMPTS: Final = 3
 WITNESS_SECONDS: Final = 900.0
@@ -115,6 +118,7 @@ class Exchange:
             self._send_hints(),
             self._watch_feeds(),
             self._index(),
+            self._present_daily(),
             self._ask_logs(),
             *(self._do(chore) for chore in self.chores),
         )
@@ -180,6 +184,31 @@ class Exchange:
         shown = await presenting.show(self.link(peer), make, asyncio.to_thread)
         log.info("inventory shown", peer=peer, returned=shown.returned)
         return shown
+
+    async def present_all(self) -> list[dict[str, Any]]:
+        """Show every peer that has an address what is held of its records; what came of it, by peer."""
+        directory = await asyncio.to_thread(self.membership.current)
+        found: list[dict[str, Any]] = []
+        for member in sorted(directory.members.values(), key=lambda member: member.id):
+            if member.id == self.node or member.status != "active" or member.endpoint is None:
+                continue
+            try:
+                shown = await self.present(member.id)
+            except (LinkDown, FederationError) as error:
+                found.append({"peer": member.id, "equal": None, "problem": str(error)})
+            else:
+                found.append({"peer": member.id, "equal": shown.equal, "problem": None})
+        return found
+
+    async def _present_daily(self) -> None:
+        """Once a day, and soon after the start: what is held of each peer's records, so that it sees gaps."""
+        await asyncio.sleep(INVENTORY_FIRST_SECONDS)
+        while True:
+            try:
+                await self.present_all()
+            except Exception as error:  # noqa: BLE001 - the exchange goes on, and tomorrow it is tried again
+                log.error("inventories failed", error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
+            await asyncio.sleep(INVENTORY_SECONDS)
 
     async def _follow(self, peer: str) -> bool:
         """The peer lost its newest history: it learns from us what we hold, before it gives us anything."""

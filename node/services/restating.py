@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from federation.grants import Handling
 from federation.records import get_schema
-from node.services import bodies
+from node.services import approvals, bodies
 from node.services.outgoing import Outgoing, Terms
 from node.services.publishing import Offer
 from node.storage import records, settlements
@@ -47,12 +47,13 @@ def restate(connection: Connection, publisher: Publisher, peer: str, *, after: i
     chosen = records.visible().where(record.c.iss == publisher.node, record.c.id > after).order_by(record.c.id)
     rows = connection.execute(chosen.limit(BATCH)).all()
     if rows and active:
+        approved = approvals.of(connection, rows)
         offer = Offer(publisher, connection, by="recovery", now=now, second=None, only=peer, counters=counters)
         for row in rows:
             opened = bodies.reopen_row(row)
             attributes = get_schema(row.sch).attributes(opened.groups, handling=json.loads(row.handling))
             floor = Handling.from_json(json.loads(row.handling))
-            offer.add(opened, attributes, row.id, floor=floor)
+            offer.add(opened, attributes, row.id, floor=floor, approved=approved.get(row.rid))
         offer.write(now=now)
     if rows:
         return int(rows[-1].id)
