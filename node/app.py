@@ -404,6 +404,7 @@ def build(home: Home) -> FastAPI:
         peer_inbox,
         peer_inventories,
         peer_log,
+        peer_relay,
         pictures,
         policies,
         prefix,
@@ -411,6 +412,7 @@ def build(home: Home) -> FastAPI:
         recalls,
         records,
         releases,
+        remarks,
     )
 
     telemetry.configure(home.settings.log_level)
@@ -452,7 +454,7 @@ def build(home: Home) -> FastAPI:
         public_prefix=home.settings.public_prefix,
         served_prefix=home.settings.served_prefix,
     )
-    for face_of_peers in (peer, peer_inbox, peer_log):
+    for face_of_peers in (peer, peer_inbox, peer_log, peer_relay):
         app.include_router(face_of_peers.router(face))
     app.include_router(peer_blobs.router(face, home.blobs()))
     app.include_router(peer_inventories.router(face, home.reconciler()))
@@ -468,7 +470,7 @@ def build(home: Home) -> FastAPI:
     )
     deps.open_office(app, office)
     for face_of_officers in (
-        records, releases, recalls, policies, exchange, admin, evidence, holders, keeping, completeness, health,
+        records, releases, recalls, policies, exchange, admin, evidence, holders, keeping, completeness, remarks, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

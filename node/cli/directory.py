@@ -153,14 +153,26 @@ def revoke(
 def group(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The group's name.")],
-    members: Annotated[list[str], typer.Argument(help="The ids of its members.")],
+    members: Annotated[list[str] | None, typer.Argument(help="The ids of all its members.")] = None,
+    add: Annotated[list[str] | None, typer.Option(help="A member that joins. Repeatable.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="A member that leaves. Repeatable.")] = None,
 ) -> None:
-    """Give a named group its next version with these members. Earlier versions stay as they were."""
+    """Give a named group its next version: these members, or those of now with changes. Earlier versions stay.
+
+    Whoever is removed receives nothing more that is shared with the group, once the directory is published.
+    """
     from node.services import authority
 
+    if bool(members) == bool(add or remove):
+        raise Refusal("give either all MEMBERS of the group, or changes with --add and --remove", status=2)
     at = session(context)
     with at.opened():
-        version = authority.set_group(_authority(at), name, members)
+        folder = _authority(at)
+        listed = set(members or authority.group_members(folder, name))
+        unknown = sorted(set(remove or []) - listed)
+        if unknown:
+            raise Refusal(f"--remove: {', '.join(unknown)} is not in the newest version of {name}")
+        version = authority.set_group(folder, name, (listed | set(add or [])) - set(remove or []))
     _done(at, {"group": f"{name}@{version}"}, f"{name}@{version} is made; `directory publish` makes it known.")
 
 

@@ -195,6 +195,12 @@ def set_group(folder: Path, name: str, members: Iterable[str]) -> int:
     return version
 
 
+def group_members(folder: Path, name: str) -> list[str]:
+    """Return who is in the newest version of a group; nobody for one that is not there yet."""
+    versions: dict[str, list[str]] = draft(folder)["groups"].get(name, {})
+    return versions[str(max(map(int, versions)))] if versions else []
+
+
 def revoke(folder: Path, kid: str, *, since: int, reason: str) -> None:
     """Revoke a key from the time of its earliest possible misuse (seconds). This is never taken back."""
     document = draft(folder)

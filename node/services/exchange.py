@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from federation.errors import DirectoryStale, FederationError
+from federation.errors import DirectoryStale, FederationError, Malformed
 from federation.pushing import PushLoop
 from federation.replication import LaneLoop, LinkDown, PeerLoop
 from federation.transport import PeerLink
-from node.services import disclosing, indexing, presenting
+from node.services import disclosing, indexing, presenting, reporting
 from node.services.intake import PeerDesk
 from node.services.limits import DiskFloor, Shares
 from node.services.pushing import FeedOutbox, take
@@ -119,6 +119,7 @@ class Exchange:
             self._watch_feeds(),
             self._index(),
             self._present_daily(),
+            self._follow_hubs(),
             self._ask_logs(),
             *(self._do(chore) for chore in self.chores),
         )
@@ -454,6 +455,31 @@ class Exchange:
                 await self.ask_logs()
             except Exception as error:  # noqa: BLE001 - the exchange goes on, and asks again
                 log.error("asking for logs failed", error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
+
+    async def relay_reports(self) -> dict[str, str | None]:
+        """Ask the hubs what they passed on of this node's records; hub → the problem, or None."""
+
+        async def ask(hub: str, position: int) -> str:
+            query = {"after": str(position)}
+            answer = await self.link(hub).request("GET", "/cnp/1/relay-reports", query=query)
+            try:
+                return answer.decode("ascii")
+            except UnicodeDecodeError as error:
+                raise Malformed("a relay report is a compact JWS") from error
+
+        directory = await asyncio.to_thread(self.membership.current)
+        return await reporting.fetch(
+            self.database, ask, directory=directory, node=self.node, clock=self.clock
+        )  # fmt: skip
+
+    async def _follow_hubs(self) -> None:
+        """Fetch relay reports now and then; nothing is asked where no hub was given anything."""
+        while True:
+            await asyncio.sleep(reporting.SECONDS)
+            with contextlib.suppress(DirectoryStale):
+                for hub, problem in (await self.relay_reports()).items():
+                    if problem is not None:
+                        log.info("relay report not fetched", peer=hub)
 
     async def stop(self) -> None:
         """Cancel all loops."""

@@ -19,6 +19,8 @@ from federation.inventories import Summary, sign_inventory, verify_inventory
 from federation.nodecard import open_card
 from federation.pages import verify_page
 from federation.receipts import verify_receipt
+from federation.relay import sign_relay_grant, verify_relay_grant
+from federation.relayreports import sign_relay_report, verify_relay_report
 from node.services import officers
 from tests.evil.peer import EvilPeer
 from tests.factories import NOW, make_federation, make_node_card
@@ -74,6 +76,33 @@ OBJECTS = {
     "chunk of a bundle": SEALER.chunk(0, "receipts", b"{}", last=True).decode("latin-1"),
     "node card": make_node_card("ZA", signers=FED.signers["ZA"]).decode(),
     "http signature": request()["signature"],
+    "relay grant": sign_relay_grant(
+        fed="test",
+        iss="ZA",
+        rid="r",
+        ver=1,
+        jh="A" * 43,
+        hub="RILO-ESA",
+        group=None,
+        nodes=["TZ"],
+        mask=1,
+        width=24,
+        grant={"tlp": "green"},
+        signer=FED.signer("ZA"),
+        now=NOW,
+        exp=NOW + 9,
+    ).token,
+    "relay report": sign_relay_report(
+        fed="test",
+        hub="ZA",
+        originator="TZ",
+        after=0,
+        until=0,
+        more=False,
+        passed=[],
+        signer=FED.signer("ZA", "log"),
+        now=NOW,
+    ),
     "inventory": sign_inventory(
         fed="test",
         iss="ZA",
@@ -122,6 +151,8 @@ READERS = {
     "chunk of a bundle": read_chunk,
     "node card": lambda text: open_card(text.encode()),
     "http signature": read_http,
+    "relay grant": lambda text: verify_relay_grant(text, directory=FED.directory, now=NOW),
+    "relay report": lambda text: verify_relay_report(text, directory=FED.directory, hub="ZA", originator="TZ", now=NOW),
     "inventory": lambda text: verify_inventory(text, directory=FED.directory, now=NOW),
 }
 
