@@ -31,6 +31,7 @@ from node.services import (
     founding,
     insiders,
     keyring,
+    leaving,
     offering,
     reconciling,
     relaying,
@@ -304,6 +305,7 @@ class Home:
             Chore(name="disclosure log", seconds=LOG_SECONDS, run=lambda: disclosing.follow(self.database)),
             Chore(name="retention", seconds=sweeping.SECONDS, run=self.sweep),
             Chore(name="relay", seconds=relaying.SECONDS, run=self.relay),
+            Chore(name="relay leave", seconds=leaving.SECONDS, run=self.renew_leave),
             Chore(name="settle", seconds=reconciling.SETTLE_SECONDS, run=self.settle),
             Chore(name="officers", seconds=WATCH_SECONDS, run=self.watch_officers),
             Chore(name="keys", seconds=KEY_SECONDS, run=self.settle_keys),
@@ -320,6 +322,10 @@ class Home:
     def end_fallen(self) -> Collection[str]:
         """Take back what this node said about records that were recalled since; whose feeds have grown."""
         return annotating.end_fallen(self.database, self.publisher, now=self.clock())
+
+    def renew_leave(self) -> Collection[str]:
+        """Give hubs other leave where the policy or the directory has changed; whose feeds have grown."""
+        return leaving.renew(self.database, self.publisher(), now=self.clock())
 
     def relay(self) -> Collection[str]:
         """As a regional office: pass on what originators let it pass on; whose feeds have grown."""

@@ -15,7 +15,7 @@ from crypto import merkle
 from federation.pages import verify_page
 from federation.policy import compile_policy, load_policy
 from federation.receipts import verify_receipt
-from node.services import annotating, erasing
+from node.services import annotating, erasing, leaving
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
 from node.services.relaying import Hub, relay_round
@@ -43,12 +43,14 @@ class Nodes:
         self.fed, self.now = fed, NOW
         self.databases = {node: make_database() for node in ids}
         self.policies: dict[str, Any] = {}
+        self.versions = 0
         self.token = random.Random(5).randbytes  # noqa: S311 - chance of a test
 
     def policy(self, node: str, *rules: dict[str, Any]) -> None:
         """Put these rules in force; instruments and people are made up."""
+        self.versions += 1
         text = {
-            "country": node, "version": 1, "author": "one", "approver": "two",
+            "country": node, "version": self.versions, "author": "one", "approver": "two",
             "instrument": [{"id": "MAA", "title": "Agreement"}],
             "rule": [{"id": f"rule-{at}", "effect": "grant", **rule} for at, rule in enumerate(rules)],
         }  # fmt: skip
@@ -117,6 +119,11 @@ class Nodes:
         self.now += 1
         made = Hub(node=hub, directory=self.fed.directory, token=self.token)
         return relay_round(self.databases[hub], made, now=self.now)
+
+    def renew(self, node: str) -> set[str]:
+        """Other leave for hubs, as today's policy says."""
+        self.now += 1
+        return leaving.renew(self.databases[node], self.publisher(node), now=self.now)
 
     def held(self, node: str, iss: str, rid: str) -> dict[int, set[str]]:
         """Version → groups that are in use."""

@@ -70,14 +70,14 @@ def report(
 
 @relay_app.command("run")
 def run(context: typer.Context) -> None:
-    """As a regional office: pass on now what is due, and say to whom (a served node does so by itself)."""
+    """Do now what a served node does by itself: give offices the leave of today's policy; as an office, pass on."""
     at = session(context)
     with at.opened() as home:
-        grown = sorted(home.relay())
+        grown = sorted({*home.renew_leave(), *home.relay()})
     if at.out.json:
         at.out.result({"recipients": grown})
     else:
-        at.out.line(f"Passed on to {', '.join(grown)}." if grown else "Nothing was due.")
+        at.out.line(f"There is something new for {', '.join(grown)}." if grown else "Nothing was due.")
 
 
 async def _fetch(home: Home) -> dict[str, str | None]:

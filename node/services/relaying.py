@@ -28,7 +28,16 @@ from federation.attributes import Recipient
 from federation.errors import FederationError
 from federation.grants import EVIDENCE_PURPOSE, Action, Handling, may, strictest
 from federation.policy import relayed
-from federation.relay import JOINT, MAX_GRANTS, Passed, RelayGrant, covered, sign_relay_grant, verify_relay_grant
+from federation.relay import (
+    JOINT,
+    MAX_GRANTS,
+    Passed,
+    RelayGrant,
+    covered,
+    sign_relay_grant,
+    signed_grant,
+    verify_relay_grant,
+)
 from node.services import bodies
 from node.services.outgoing import Outgoing, Terms
 from node.storage import duties, feeds, followers, records
@@ -69,11 +78,7 @@ def leave(
         return None
     handling = strictest(owed.handling, Handling(onward="none"))
     tokens = []
-    for clause in sorted(relayed, key=lambda item: item.days, reverse=True)[:MAX_GRANTS]:
-        groups = frozenset() if clause.group is None else frozenset({clause.group})
-        target = Recipient(id="the recipients", groups=groups)
-        if not may(owed.handling, Action.RELAY, _purpose(owed.handling), now=now, to=target):
-            continue
+    for clause in _allowed(owed.handling, relayed, now):
         grant = sign_relay_grant(
             fed=fed, iss=issued.iss, rid=issued.rid, ver=issued.ver, jh=issued.jh, hub=hub.recipient,
             group=clause.group, nodes=clause.nodes, mask=bodies.mask_of(clause.groups, issued.index),
@@ -82,6 +87,39 @@ def leave(
         )  # fmt: skip
         tokens.append(grant.token)
     return JOINT.join(tokens) or None
+
+
+def _allowed(handling: Handling, relayed: Iterable[Relayed], now: int) -> list[Relayed]:
+    """The clauses whose recipients the handling lets it be passed on to, at most as many as an entry carries."""
+    found = []
+    for clause in sorted(relayed, key=lambda item: item.days, reverse=True)[:MAX_GRANTS]:
+        groups = frozenset() if clause.group is None else frozenset({clause.group})
+        target = Recipient(id="the recipients", groups=groups)
+        if may(handling, Action.RELAY, _purpose(handling), now=now, to=target):
+            found.append(clause)
+    return found
+
+
+Described = frozenset[tuple[str | None, frozenset[str] | None, int, Handling]]
+"""What relay grants say, but for their times: group, nodes, mask, handling."""
+
+
+def described(issued: Any, hub: Decision, relayed: Iterable[Relayed], *, now: int) -> Described:
+    """What `leave` would say of a version now."""
+    owed = hub.obligations
+    if owed is None:
+        return frozenset()
+    handling = strictest(owed.handling, Handling(onward="none"))
+    return frozenset(
+        (clause.group, clause.nodes, bodies.mask_of(clause.groups, issued.index), handling)
+        for clause in _allowed(owed.handling, relayed, now)
+    )
+
+
+def described_by(text: str, directory: Directory) -> Described:
+    """What relay grants of this node say that were signed before."""
+    grants = [signed_grant(token, directory=directory) for token in text.split(JOINT) if token]
+    return frozenset((grant.group, grant.nodes, grant.mask, grant.handling) for grant in grants)
 
 
 def leave_for(

@@ -121,6 +121,16 @@ def given_to_hubs(connection: Connection, iss: str) -> list[Row[Any]]:
     )
 
 
+def texts_given(connection: Connection, iss: str, rids: Collection[str]) -> dict[tuple[str, str], str]:
+    """(rid, hub) → the text of the relay grants in force that this node gave."""
+    rows = connection.execute(
+        select(relay_duty.c.rid, relay_duty.c.hub, relay_grant.c.text)
+        .join(relay_grant, relay_grant.c.hash == relay_duty.c.hash)
+        .where(relay_duty.c.iss == iss, relay_duty.c.rid.in_(list(rids)), relay_duty.c.hub != "")
+    )
+    return {(row.rid, row.hub): row.text for row in rows}
+
+
 def reported_to(connection: Connection, hub: str | None = None, rid: str | None = None) -> list[Row[Any]]:
     """What hubs said that they passed on, the newest word of each (hub, record, recipient)."""
     statement = select(relay_reported).order_by(relay_reported.c.hub, relay_reported.c.rid, relay_reported.c.recipient)

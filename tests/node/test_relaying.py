@@ -191,3 +191,41 @@ def test_a_receiver_checks_the_clock_of_the_first_receipt(light):
     light.pull("TZ", "RILO-ESA")
     assert light.held("TZ", "KE", rid) == {}
     assert light.aside("TZ") == [("RILO-ESA", "no-relay-grant")]
+
+
+def test_a_policy_that_ends_the_leave_reaches_what_was_passed_on(nodes):
+    rid = nodes.release("KE")
+    through(nodes)
+    nodes.policy("KE", {"groups": ["case", "transport", "method"], "when": {"node": ["RILO-ESA"]}})
+    assert nodes.renew("KE") == {"RILO-ESA"}
+    assert nodes.renew("KE") == set()
+    through(nodes)
+    assert nodes.held("RILO-ESA", "KE", rid) == {1: {"case", "transport", "method"}}
+    assert nodes.held("TZ", "KE", rid) == {}
+    assert nodes.aside("TZ") == []
+
+
+def test_a_policy_that_begins_to_give_leave_reaches_what_the_hub_has(light):
+    light.policy("KE", HUB_ONLY)
+    rid = light.release("KE")
+    through(light)
+    light.policy("KE", {**HUB_ONLY, "relay": {"to": ["TZ"]}})
+    assert light.renew("KE") == {"RILO-ESA"}
+    assert through(light) == {"TZ"}
+    assert light.held("TZ", "KE", rid) == {1: {"method"}}
+
+
+def test_a_withholding_that_comes_later_for_one_member_takes_back_what_it_had_by_the_hub(light):
+    rid = light.release("KE")
+    through(light, "TZ", "UG")
+    light.policy("KE", TO_HUB, HUB_ONLY, {"effect": "withhold", "groups": ["transport"], "when": {"country": ["TZ"]}})
+    assert light.renew("KE") == {"RILO-ESA"}
+    through(light, "TZ", "UG")
+    assert light.held("TZ", "KE", rid) == {1: {"case"}}
+    assert light.held("UG", "KE", rid) == {1: {"case", "transport"}}
+
+
+def test_leave_that_says_the_same_as_before_is_not_given_again(light):
+    light.release("KE")
+    light.policy("KE", TO_HUB, HUB_ONLY)
+    assert light.renew("KE") == set()
