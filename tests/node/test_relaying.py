@@ -229,3 +229,13 @@ def test_leave_that_says_the_same_as_before_is_not_given_again(light):
     light.release("KE")
     light.policy("KE", TO_HUB, HUB_ONLY)
     assert light.renew("KE") == set()
+
+
+def test_what_its_handling_keeps_at_the_hub_stays_there_whatever_the_grant_says(light):
+    light.release("KE")
+    light.pull("RILO-ESA", "KE")
+    with light.databases["RILO-ESA"].write() as connection:
+        (row,) = connection.execute(select(record))
+        tight = {**json.loads(row.handling), "onward": "none"}
+        connection.execute(record.update().where(record.c.id == row.id).values(handling=json.dumps(tight)))
+    assert light.relay() == set()
