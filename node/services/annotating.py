@@ -249,6 +249,8 @@ def _fallen(connection: Connection) -> list[tuple[str, str]]:
         .distinct()
         .join(tombstone, (tombstone.c.iss == annotation.c.about_iss) & (tombstone.c.rid == annotation.c.about_rid))
         .join(grant_out, (grant_out.c.iss == annotation.c.iss) & (grant_out.c.rid == annotation.c.rid))
+        # While a recall can still be undone its remarks are only stopped, here and at whoever got the tombstone.
+        .join(record, (record.c.iss == annotation.c.iss) & (record.c.rid == annotation.c.rid) & (record.c.jwt == ""))
         .where(grant_out.c.mask.not_in(("0", "000000")))
     )
     return [(row.iss, row.rid) for row in connection.execute(statement)]

@@ -297,7 +297,9 @@ class Exchange:
         if self.offer_again is None:
             return
         try:
-            self.grown(await asyncio.to_thread(self.offer_again))
+            grown = await asyncio.to_thread(self.offer_again)
+            if grown:
+                self.grown(grown)
         except Exception as error:  # noqa: BLE001 - the exchange goes on without it, and tries again in an hour
             log.error("offering again failed", error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
 

@@ -25,10 +25,10 @@ from federation.errors import NotFound, ProblemType
 from federation.records import get_schema
 from federation.revocation import is_void, revoked_record_keys
 from node.services import bodies, erasing, keeping
-from node.storage import fulltext, holds, quarantine, recalls, records
+from node.storage import fulltext, holds, quarantine, recalls, records, remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -105,6 +105,7 @@ def entomb(
         return False
     keeping.tell_of_withdrawal(connection, iss, rid, keeping.RECALLED, now)
     before = _stop(connection, iss, rid)
+    said = _stop_remarks(connection, iss, rid)
     erasing.spare_quarantined(connection, quarantine.bodies(connection, iss, rid))
     quarantine.erase(connection, iss, rid)
     records.bury(connection, iss=iss, rid=rid, ver=tombstone.ver, jwt=tombstone.jwt, now=now)
@@ -112,7 +113,7 @@ def entomb(
     recalls.put(
         connection, iss=iss, rid=rid, ver=tombstone.ver, jh=tombstone.jh, kid=tombstone.kid, jwt=tombstone.jwt,
         reason=tomb["reason"], effect=tomb["effect"], ref=None if ref is None else json.dumps(ref), came_by=came_by,
-        state=recalls.STOPPED, before=json.dumps(before), at=now, due=now + rules.grace, by=by, second_by=second,
+        state=recalls.STOPPED, before=json.dumps(before | said), at=now, due=now + rules.grace, by=by, second_by=second,
         decided_by=decided_by, decided_at=None if decided_by is None else now,
     )  # fmt: skip
     if at_once or not before:  # of what never came there is nothing to wait for
@@ -215,6 +216,14 @@ def _stop(connection: Connection, iss: str, rid: str) -> dict[str, str]:
     return before
 
 
+def _stop_remarks(connection: Connection, iss: str, rid: str) -> dict[str, str]:
+    """What was said about a record is out of use with it; returns the state that each remark was in, by its name."""
+    before: dict[str, str] = {}
+    for key in remarks.keys_about(connection, iss, rid):
+        before |= {f"{'/'.join(key)}/{ver}": state for ver, state in _stop(connection, *key).items()}
+    return before
+
+
 def _erase(connection: Connection, iss: str, rid: str, *, now: int) -> bool:
     spared = holds.is_held(connection, iss, rid)
     erasing.erase_record(connection, iss, rid)
@@ -226,9 +235,18 @@ def _erase(connection: Connection, iss: str, rid: str, *, now: int) -> bool:
 
 
 def _restore(connection: Connection, recall: Row[Any]) -> None:
-    """Bring back what a void recall stopped, in the states that the versions had."""
+    """Bring back what a void recall stopped, in the states that the versions had, and what was said about it."""
     before = json.loads(recall.before)
-    for row in records.by_key(connection, recall.iss, recall.rid):
+    _bring_back(connection, recall.iss, recall.rid, before)
+    for key in remarks.keys_about(connection, recall.iss, recall.rid):
+        if not remarks.fallen(connection, remarks.subjects_of(connection, *key)):
+            start = "/".join(key) + "/"
+            states = {name.removeprefix(start): state for name, state in before.items() if name.startswith(start)}
+            _bring_back(connection, *key, states)
+
+
+def _bring_back(connection: Connection, iss: str, rid: str, before: Mapping[str, str]) -> None:
+    for row in records.by_key(connection, iss, rid):
         state = before.get(str(row.ver))
         if row.state != records.STOPPED or state is None:
             continue

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from federation.addresses import LOOPBACK
 from node.app import Home, open_home
 from node.services import authority, founding, reporting
 from node.settings import Settings
@@ -39,6 +40,7 @@ def found(folder, urls):
         made = Settings(
             home=folder / name, id=name, name=name, kind=kind, country=None if kind == "rilo" else name, region="ESA",
             url=url, verifiers=0, log_level="error", poll_seconds=3_600.0, handling=HANDLING,
+            allow_addresses=LOOPBACK,
         )  # fmt: skip
         founding.init(made)
         opened = open_home(folder / name)

@@ -5,8 +5,10 @@ import json
 import pytest
 from sqlalchemy import select
 
-from node.services import annotating, following
+from federation.envelope import verify_record
+from node.services import annotating, following, stopping
 from node.storage.tables import disclosure, record
+from tests.evil.peer import EvilPeer
 from tests.factories import make_federation
 from tests.federated import SEIZURE, Nodes
 
@@ -226,3 +228,25 @@ def test_an_alert_shows_who_has_read_it_answered_it_or_is_late(light):
     light.annotate("TZ", rid, type="feedback", result="not_found")
     light.pull("KE", "TZ")
     assert status() == [("TZ", True, True, ("not_found",), "answered")]
+
+
+def test_while_a_recall_can_be_undone_what_was_said_is_out_of_use_and_comes_back_with_the_record(light):
+    rid = light.release("KE")
+    light.pull("TZ", "KE")
+    done = light.annotate("TZ", rid, type="feedback", result="found")
+    database = light.databases["TZ"]
+    thief = EvilPeer(FED, "KE")
+    with database.read() as connection:
+        held = connection.execute(select(record).where(record.c.rid == rid)).one()
+    recall = thief.tombstone(rid, prev=held.jh)
+    stone = verify_record(recall.shown(), directory=FED.directory, now=light.now)
+    with database.write() as connection:
+        stopping.entomb(connection, stone, came_by="GB", rules=stopping.RecallRules(), now=light.now)
+    assert light.about("TZ", "KE", rid) == []
+    assert light.held("TZ", "TZ", done.rid) == {}
+    assert annotating.end_fallen(database, lambda: light.publisher("TZ"), now=light.now) == set()
+    fed = FED.with_key("KE", "record", revoked={"since": light.now - 1, "reason": "stolen"})
+    with database.write() as connection:
+        assert stopping.void(connection, directory=fed.directory, node="TZ", now=light.now) == [("KE", rid)]
+    assert light.held("TZ", "KE", rid)
+    assert light.about("TZ", "KE", rid) == [("TZ", "feedback")]
