@@ -26,6 +26,7 @@ OFFICERS = "an officer's logged request about a person or under a hold"
 
 READERS: dict[str, str] = {
     # Shown, found, exported, passed on: a function at a time.
+    "node/services/annotating.py::_fallen": "asks whether any content is left, and shows none",
     "node/services/annotating.py::shown": MAY,
     "node/services/blob_serving.py::granted": MASKS,
     "node/services/blob_serving.py::_logged": "names the group in the log of a blob that `granted` let pass",
@@ -63,6 +64,7 @@ READERS: dict[str, str] = {
     "node/services/erasing.py": MOVES,
     "node/services/evidence.py": "proofs: signed parts without disclosures",
     "node/services/intake.py": MOVES,
+    "node/services/leaving.py": OWN,
     "node/services/outgoing.py": OWN,
     "node/services/policing.py": OWN,
     "node/services/publishing.py": OWN,

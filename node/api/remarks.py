@@ -67,7 +67,7 @@ def list_annotations(
     with office.database.read() as connection:
         issuers = sorted({row.iss for row in records.find(connection, rid, iss)})
         rows = [row for name in issuers for row in remarks.about(connection, name, rid)]
-        found = [annotating.shown(connection, row) for row in rows]
+        found = [annotating.shown(connection, row, now=office.clock()) for row in rows]
         words = {name: annotating.evidence_word(connection, name, rid, node=office.settings.id) for name in issuers}
     return Remarks(annotations=[Remark.model_validate(item) for item in found], evidence=words)
 
@@ -79,7 +79,7 @@ def list_queries(
 ) -> Queries:
     """List queries and requests for evidence, with their answers."""
     with office.database.read() as connection:
-        found = annotating.queries(connection, office.settings.id)
+        found = annotating.queries(connection, office.settings.id, now=office.clock())
     return Queries(queries=[AskedOfUs.model_validate(item) for item in found])
 
 
