@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, crypto_bench, latency, pictures, policy_bench, release, replicate, urgent
+from bench import changes, crypto_bench, latency, pictures, policy_bench, recall, release, replicate, urgent
 from bench.figures import FLOORS, Figure, tell
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
     "release": (release.run, ("release",)),
     "more": (changes.more, ("more",)),
     "review": (changes.review, ("review",)),
+    "recall": (recall.run, ("recall",)),
     "replicate_sqlite": (replicate.sqlite, ("replicate_sqlite", "rss_b")),
     "replicate_postgres": (replicate.on_postgres, ("replicate_postgres", "rss_b_postgres")),
     "pictures_intake": (pictures.intake, ("pictures_intake", "pictures_worker_rss")),

@@ -40,6 +40,8 @@ FLOORS = {
     "review": Floor(120, at_most=True),
     # "Bounded": the size does not depend on the number of records; what it is made of is imported code and one batch.
     "review_rss": Floor(300, at_most=True),
+    "recall": Floor(100, at_most=True),
+    "recall_p95": Floor(100, at_most=True),
     "rss_b": Floor(250, at_most=True),
     # "The same": what 15 000 records more may add is what an allocator keeps, not what the records weigh.
     "rss_b_large_to_small": Floor(1.10, at_most=True),

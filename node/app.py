@@ -33,6 +33,7 @@ from node.services import (
     keyring,
     leaving,
     offering,
+    recalling,
     reconciling,
     relaying,
     replaying,
@@ -336,12 +337,14 @@ class Home:
         """What this node does with recalls."""
         return RecallRules(limit=self.settings.recall_limit, grace=int(self.settings.recall_grace_days * DAY))
 
-    def settle_recalls(self) -> None:
-        """Erase what was recalled and whose grace is over; undo recalls that are void."""
+    def settle_recalls(self) -> Collection[str]:
+        """Erase what was recalled and whose grace is over; undo what is void; offer what is owed. Whose feeds grew."""
         settling.settle(
             self.database, node=self.settings.id, directory=self.membership.current(),
             log_signer=self.signer("log"), now=self.clock(),
         )  # fmt: skip
+        with self.database.write() as connection:
+            return recalling.offer_owed(connection, node=self.settings.id, now=self.clock())
 
     def sweep(self) -> None:
         """Erase what may not be kept any longer."""

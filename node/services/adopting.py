@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, select, update
 from federation.envelope import VerifiedRecord, verify_record
 from federation.errors import RecordEquivocation, RecordInvalid
 from federation.records import get_schema
-from node.services import bodies, erasing
+from node.services import bodies, erasing, stopping
 from node.storage import records
 from node.storage.tables import draft, tombstone
 
@@ -44,6 +44,7 @@ def adopt(connection: Connection, token: str, *, node: str, directory: Directory
             return "nothing"
         erasing.erase_record(connection, *key)
         records.bury(connection, iss=node, rid=found.rid, ver=found.ver, jwt=found.jwt, now=now)
+        stopping.learn(connection, found, now=now)
         _settle_draft(connection, found, now=now)
         return "tombstone"
     if gone is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import select
@@ -22,13 +22,11 @@ from node.storage import feeds, recalls
 from node.storage.tables import draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy import Connection, Row
 
     from federation.directory import Directory
-
-    Onward = Callable[[Connection, str, str], Iterable["Step"]]
 
 SENT, RECEIVED, APPLIED, ERASED, HELD, REFUSED = "sent", "received", "applied", "erased", "held", "refused"
 
@@ -42,7 +40,7 @@ class Step:
     status: str | None
     """The member's status in the directory; None if it is not listed any more."""
     through: str | None
-    """The node that passed the record on, where this node did not offer it itself."""
+    """The regional office that passed the record on to it, by its own report; the recall goes to it directly too."""
     sent_at: int | None
     received_at: int | None
     erased_at: int | None
@@ -94,15 +92,6 @@ def _told_only(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def nobody_onward(connection: Connection, iss: str, rid: str) -> Iterable[Step]:  # noqa: ARG001 - the shape
-    """Nobody passed the record on, as far as this node was told."""
-    return ()
-
-
-ONWARD: Final[list[Onward]] = [nobody_onward]
-"""Who knows of recipients behind another node: the relay's reports, for one. Each gives steps with `through`."""
-
-
 def boards(
     connection: Connection, rows: Sequence[Row[Any]], *, directory: Directory, node: str
 ) -> list[Board]:  # fmt: skip
@@ -113,25 +102,20 @@ def boards(
         sent.setdefault((item.iss, item.rid), []).append(item)
     out = {row.id: row for row in feeds.out_feeds(connection)}
     receipts = {row.id: _told(row) for row in out.values()}
+    hubs = recalls.passed_on(connection, [rid for iss, rid in keys if iss == node])
     names = _references(connection, [rid for iss, rid in keys if iss == node])
     found = []
     for row in rows:
         steps = [
-            _step(item, out[item.feed], receipts[item.feed], directory) for item in sent.get((row.iss, row.rid), [])
+            _step(item, out[item.feed], receipts[item.feed], directory, hubs.get(row.rid, {}))
+            for item in sent.get((row.iss, row.rid), [])
         ]
-        mine = {step.recipient for step in steps}
-        onward = [
-            step
-            for source in ONWARD
-            for step in source(connection, row.iss, row.rid)
-            if step.recipient not in mine
-        ]  # fmt: skip
         found.append(
             Board(
                 iss=row.iss, rid=row.rid, ver=row.ver, reference=names.get(row.rid) if row.iss == node else None,
                 reason=row.reason, effect=row.effect, ref=None if row.ref is None else json.loads(row.ref), at=row.at,
                 here=row.state, due=row.due, by=row.by, second_by=row.second_by,
-                steps=tuple(sorted([*steps, *onward], key=lambda step: (step.through or "", step.recipient))),
+                steps=tuple(sorted(steps, key=lambda step: step.recipient)),
             )
         )  # fmt: skip
     return found
@@ -170,7 +154,7 @@ def _told(feed: Row[Any]) -> _Told:
     return _Told(problems, None if whole else max(problems, default=-1))
 
 
-def _step(item: Row[Any], feed: Row[Any], told: _Told, directory: Directory) -> Step:
+def _step(item: Row[Any], feed: Row[Any], told: _Told, directory: Directory, hubs: Mapping[str, str]) -> Step:
     member = directory.member(item.recipient)
     state, reason, received_at = SENT, None, None
     if feed.receipt_size > item.n:
@@ -187,7 +171,8 @@ def _step(item: Row[Any], feed: Row[Any], told: _Told, directory: Directory) -> 
         else:
             state = APPLIED
     return Step(
-        recipient=item.recipient, state=state, status=None if member is None else member.status, through=None,
+        recipient=item.recipient, state=state, status=None if member is None else member.status,
+        through=hubs.get(item.recipient),
         sent_at=item.at, received_at=received_at, erased_at=item.erased_at if state == ERASED else None, reason=reason,
     )  # fmt: skip
 

@@ -1,8 +1,9 @@
 """Recall records of this node's own, and pass on recalls of records that it passed on.
 
 A recall is a signed tombstone, the record's last version. It goes into the feed of everybody who ever got anything of
-the record, by the grants and by the disclosure log: also of members that are suspended or have left, who get it if they
-come back and stand on the board as not confirmed until then. At home the record is stopped as it is elsewhere.
+the record, by the grants, by the disclosure log and by the reports of regional offices: also of members that are
+suspended or have left, who get it if they come back and stand on the board as not confirmed until then. At home the
+record is stopped as it is elsewhere.
 
 A node that takes in the tombstone of another's record which it passed on offers it to all to whom it did, in the same
 transaction: a tombstone needs no grant, since its originator signed it.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 SCHEMA: Final = "tombstone/1"
 FORWARDED: Final = "recall passed on"
+OWED: Final = "recall offered again"
 
 
 class RecallRefused(Exception):  # noqa: N818 - the name is the sentence
@@ -76,7 +78,7 @@ def recall(
     """
     tomb = {"reason": reason, "effect": effect} | ({} if ref is None else {"ref": ref})
     _check(connection, publisher.node, rids, tomb=tomb, by=by, second=second, rules=rules, now=now)
-    holders = recalls.holders(connection, publisher.node, rids)
+    holders = everybody_who_got(connection, publisher.node, rids)
     everybody = set().union(*holders.values())
     out = Outgoing(connection, recipients=everybody, by=by, now=now, token=publisher.token)
     report = RecallReport()
@@ -113,6 +115,45 @@ def forward(
     out.write()
     recalls.sent(connection, sent)
     return out.recipients
+
+
+def everybody_who_got(connection: Connection, node: str, rids: Sequence[str]) -> dict[str, set[str]]:
+    """Who ever got own records, from this node or, by its reports, from a regional office."""
+    holders = recalls.holders(connection, node, rids)
+    for rid, through in recalls.passed_on(connection, rids).items():
+        holders[rid] |= through.keys() - {node}
+    return holders
+
+
+def offer_owed(
+    connection: Connection, *, node: str, now: int, token: Callable[[int], bytes] = os.urandom, limit: int = 100
+) -> set[str]:
+    """Offer recalls to those who should have been offered them and were not; whose feeds grew.
+
+    Somebody got the record through a regional office that reported it since; an entry was in a feed that ended; or this
+    node has lost what it sent.
+    """
+    grown: set[str] = set()
+    for iss, rid in recalls.owed(connection, node, limit=limit):
+        known = recalls.get(connection, iss, rid)
+        if known is None or known.state not in recalls.IN_FORCE:
+            continue
+        there = {row.recipient for row in recalls.sent_of(connection, [(iss, rid)])}
+        if iss == node:
+            want = everybody_who_got(connection, node, [rid])[rid]
+        else:
+            want = recalls.holders(connection, iss, [rid])[rid] - {known.came_by, iss}
+        missing = (want - there) | recalls.lost(connection, iss, rid)
+        if not missing:
+            continue
+        tombstone = reopen_record(known.jwt, [])
+        granted = {recipient: row for (recipient, _), row in feeds.grants(connection, iss, [rid]).items()}
+        out = Outgoing(connection, recipients=missing, by=OWED, now=now, token=token)
+        rows = _offer(out, tombstone, missing, granted)
+        out.write()
+        recalls.sent(connection, rows)
+        grown |= out.recipients
+    return grown
 
 
 def _check(

@@ -121,6 +121,18 @@ def entomb(
     return True
 
 
+def learn(connection: Connection, tombstone: VerifiedRecord, *, now: int) -> None:
+    """Know again of an own recall that this node had lost, and whose content is gone; it is offered again to all."""
+    tomb = dict(tombstone.tomb or {})
+    ref = tomb.get("ref")
+    recalls.put(
+        connection, iss=tombstone.iss, rid=tombstone.rid, ver=tombstone.ver, jh=tombstone.jh, kid=tombstone.kid,
+        jwt=tombstone.jwt, reason=tomb["reason"], effect=tomb["effect"],
+        ref=None if ref is None else json.dumps(ref), came_by=tombstone.iss, state=recalls.ERASED, before="{}", at=now,
+        erased_at=now,
+    )  # fmt: skip
+
+
 def hold(connection: Connection, tombstone: VerifiedRecord, *, came_by: str, now: int) -> None:
     """Keep a recall that waits for a person; the record stays in use and is marked by it."""
     known = recalls.get(connection, tombstone.iss, tombstone.rid)

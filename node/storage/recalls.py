@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, select, update
 from sqlalchemy import delete as sql_delete
 
 from node.storage.database import insert_rows
-from node.storage.tables import disclosure, grant_out, tombstone
+from node.storage.tables import disclosure, feed_out, grant_out, tombstone
 from node.storage.tables.recalls import recall, recall_road, recall_sent
+from node.storage.tables.relay import relay_reported
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -131,6 +132,68 @@ def holders(connection: Connection, iss: str, rids: Sequence[str]) -> dict[str, 
         for rid, recipient in [*connection.execute(granted), *connection.execute(logged.distinct())]:
             found[rid].add(recipient)
     return found
+
+
+def passed_on(connection: Connection, rids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Who got own records through a regional office, by its reports: rid → recipient → hub."""
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(rids), CHUNK):
+        rows = connection.execute(
+            select(relay_reported.c.rid, relay_reported.c.recipient, relay_reported.c.hub)
+            .where(relay_reported.c.rid.in_(list(rids[start : start + CHUNK])))
+            .order_by(relay_reported.c.hub.desc())
+        )
+        for rid, recipient, hub in rows:
+            found.setdefault(rid, {})[recipient] = hub
+    return found
+
+
+def owed(connection: Connection, node: str, *, limit: int) -> list[tuple[str, str]]:
+    """Records (iss, rid) whose recall somebody has not been offered who should have been.
+
+    A regional office has reported since that it passed an own record on; the feed that had the entry ended before its
+    recipient had confirmed it; or the tombstone came back to this node after it had lost it.
+    """
+    mine = and_(recall.c.iss == node, recall.c.state.in_(IN_FORCE))
+    there = exists().where(
+        recall_sent.c.iss == recall.c.iss, recall_sent.c.rid == recall.c.rid,
+        recall_sent.c.recipient == relay_reported.c.recipient,
+    )  # fmt: skip
+    late = select(recall.c.iss, recall.c.rid).join(relay_reported, relay_reported.c.rid == recall.c.rid)
+    newer = feed_out.alias()
+    ended = (
+        select(recall_sent.c.iss, recall_sent.c.rid)
+        .join(feed_out, feed_out.c.id == recall_sent.c.feed)
+        .join(
+            newer,
+            and_(
+                newer.c.recipient == feed_out.c.recipient, newer.c.lane == feed_out.c.lane,
+                newer.c.epoch > feed_out.c.epoch,
+            ),
+        )
+        .where(feed_out.c.receipt_size <= recall_sent.c.n)
+    )  # fmt: skip
+    nobody = ~exists().where(recall_sent.c.iss == recall.c.iss, recall_sent.c.rid == recall.c.rid)
+    returned = select(recall.c.iss, recall.c.rid).where(mine, recall.c.by.is_(None), nobody)
+    found: dict[tuple[str, str], None] = {}
+    for statement in (late.where(mine, ~there), ended, returned):
+        found |= dict.fromkeys((row.iss, row.rid) for row in connection.execute(statement.distinct().limit(limit)))
+    return list(found)[:limit]
+
+
+def lost(connection: Connection, iss: str, rid: str) -> set[str]:
+    """Recipients whose entry stands in a feed that ended before they confirmed it."""
+    newer = feed_out.alias()
+    statement = (
+        select(recall_sent.c.recipient)
+        .join(feed_out, feed_out.c.id == recall_sent.c.feed)
+        .join(newer, and_(newer.c.recipient == feed_out.c.recipient, newer.c.lane == feed_out.c.lane))
+        .where(
+            recall_sent.c.iss == iss, recall_sent.c.rid == rid, newer.c.epoch > feed_out.c.epoch,
+            feed_out.c.receipt_size <= recall_sent.c.n,
+        )
+    )  # fmt: skip
+    return set(connection.scalars(statement))
 
 
 def sent(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -9,14 +9,16 @@ from sqlalchemy import select
 from federation.errors import NotFound
 from federation.policy import compile_policy, load_policy
 from federation.receipts import verify_receipt
-from node.services import checking, drafting, recall_board, recall_decisions, recalling, settling
+from node.services import adopting, checking, drafting, recall_board, recall_decisions, recalling, settling
 from node.services.intake import PeerDesk
 from node.services.outgoing import Outgoing, Terms
 from node.services.publishing import Publisher
 from node.services.serving import Server, accept_receipt
 from node.services.stopping import DAY, RecallRules
 from node.storage import drafts, records
-from node.storage.tables import disclosure, grant_out, quarantine, record, tombstone
+from node.storage.tables import disclosure, feed_out, grant_out, quarantine, record, tombstone
+from node.storage.tables.recalls import recall, recall_sent
+from node.storage.tables.relay import relay_reported
 from tests.factories import NOW, make_federation
 from tests.simulator.world import policy_text
 
@@ -217,6 +219,68 @@ def test_a_node_that_passed_a_record_on_passes_its_recall_on_to_all_to_whom_it_d
     place.pull("GB", "RILO-ESA", "bulk")  # a late copy, by that road
     assert place.in_use("GB") == set()
     assert [row.body for row in place.rows("GB", quarantine)] in ([], [None])
+
+
+def report(place, rid, recipient, hub="RILO-ESA"):
+    """What the hub reported that it passed on of an own record of KE."""
+    with place.database("KE").write() as connection:
+        connection.execute(
+            relay_reported.insert().values(hub=hub, rid=rid, recipient=recipient, ver=1, mask="01", at=place.now)
+        )
+
+
+def test_who_got_it_through_a_hub_is_told_directly_as_well_and_is_on_the_board(place):
+    rules = [{"effect": "grant", "kind": "seizure", "nodes": ["RILO-ESA"], "groups": ["case"]}]
+    rid = place.release(rules=rules)
+    place.pull("RILO-ESA", "KE")
+    pass_on(place, rid, ["GB", "UG"])
+    report(place, rid, "GB")
+    assert place.recall(rid).recipients == {"RILO-ESA", "GB"}
+    assert {step.recipient: step.through for step in place.board(rid).steps} == {"GB": "RILO-ESA", "RILO-ESA": None}
+    assert owed(place) == set()
+    report(place, rid, "UG")  # told after the recall
+    assert owed(place) == {"UG"}
+    assert owed(place) == set()
+    place.pull("UG", "KE")
+    place.pull("UG", "RILO-ESA")
+    assert place.in_use("UG") == set()
+    assert place.states(rid) == {"GB": "sent", "RILO-ESA": "sent", "UG": "erased"}
+    assert place.board(rid).not_applied == ("GB", "RILO-ESA")
+
+
+def owed(place, node="KE"):
+    with place.database(node).write() as connection:
+        return recalling.offer_owed(connection, node=node, now=place.now)
+
+
+def test_a_recall_in_a_feed_that_ended_before_it_was_confirmed_is_offered_in_the_new_one(place):
+    rid = place.release()
+    place.recall(rid)
+    place.pull("TZ", "KE", "urgent")
+    with place.database("KE").write() as connection:
+        for recipient in ("TZ", "GB"):
+            connection.execute(
+                feed_out.insert().values(
+                    recipient=recipient, lane="urgent", epoch=1, size=0, hashes=b"", receipt_size=0
+                )
+            )  # fmt: skip
+    assert owed(place) == {"GB"}
+    assert owed(place) == set()
+    assert place.states(rid) == {"TZ": "erased", "GB": "sent", "UG": "sent"}
+
+
+def test_a_recall_that_came_back_after_a_restore_is_offered_to_all_again(place):
+    rid = place.release()
+    place.recall(rid)
+    with place.database("KE").read() as connection:
+        token = connection.scalar(select(tombstone.c.jwt)) + "~"
+    with place.database("KE").write() as connection:
+        for table in (tombstone, recall, recall_sent):
+            connection.execute(table.delete())
+        assert adopting.adopt(connection, token, node="KE", directory=FED.directory, now=NOW) == "tombstone"
+    assert place.board(rid).here == "erased"
+    assert owed(place) == {"TZ", "GB", "UG"}
+    assert place.board(rid).not_erased == ("GB", "TZ", "UG")
 
 
 def test_a_suspended_member_gets_its_recall_when_it_comes_back_and_is_on_the_board_until_then(make_database):
