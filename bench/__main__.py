@@ -13,7 +13,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import changes, crypto_bench, latency, pictures, policy_bench, recall, release, replicate, urgent
+from bench import bundle, changes, crypto_bench, latency, pictures, policy_bench, recall, release, replicate, urgent
 from bench.figures import FLOORS, Figure, tell
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
     "replicate_postgres": (replicate.on_postgres, ("replicate_postgres", "rss_b_postgres")),
     "pictures_intake": (pictures.intake, ("pictures_intake", "pictures_worker_rss")),
     "pictures_similar": (pictures.similar, ("pictures_similar",)),
+    "bundle": (bundle.run, ("bundle",)),
     "latency_hint": (latency.run, ("latency_hint",)),
     "urgent_lane": (urgent.run, ("urgent_lane",)),
 }

@@ -64,9 +64,9 @@ def measure(kind: str, count: int, rounds: int) -> list[Round]:
     ):
         federation.release(SENDER, federation.draft(SENDER, count))
         federation.start(SENDER)
-        _words(federation, SENDER)
+        words(federation, SENDER)
         time.sleep(1.0)  # it looks for peers, finds none that answers, and is quiet
-        return [_round(federation, kind, receiver, count) for receiver in receivers]
+        return [one_round(federation, kind, receiver, count) for receiver in receivers]
 
 
 @contextlib.contextmanager
@@ -78,7 +78,7 @@ def _databases(kind: str, ids: tuple[str, ...]) -> Iterator[dict[str, str] | Non
         yield urls
 
 
-def _round(federation: Federation, kind: str, receiver: str, count: int) -> Round:
+def one_round(federation: Federation, kind: str, receiver: str, count: int) -> Round:
     before = ed25519_verify()
     federation.pause(SENDER)
     federation.start(receiver)
@@ -95,16 +95,16 @@ def _round(federation: Federation, kind: str, receiver: str, count: int) -> Roun
             raise BenchFailed(f"{federation.received(receiver, SENDER)} of {count} records after {now - began:.0f} s")
     seconds = time.perf_counter() - began
     limit = (before + ed25519_verify()) / 2
-    words = _words(federation, receiver)
+    behind = words(federation, receiver)
     memory = federation.peak_rss_mb(receiver)
     federation.stop(receiver)
     federation.check(receiver, SENDER, count)
     rate = count / seconds
     tell(f"{kind}: {count} records, {rate:.0f}/s, {rate / limit:.3f} of {limit:.0f}/s, {memory:.0f} MB")
-    return Round(rate, rate / limit, memory, words)
+    return Round(rate, rate / limit, memory, behind)
 
 
-def _words(federation: Federation, node: str) -> float:
+def words(federation: Federation, node: str) -> float:
     """Wait until the word index of a node has caught up."""
     began = time.perf_counter()
     while federation.words_behind(node) > 0:
