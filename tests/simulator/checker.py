@@ -20,6 +20,8 @@ from tests.simulator.naive import b64, root_of_note, tree_root, unb64
 from tests.simulator.world import EVIL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.simulator.world import SimNode, World
 
 
@@ -27,13 +29,22 @@ if TYPE_CHECKING:
 class History:
     """What was seen of every feed so far."""
 
-    leaves: dict[tuple[str, str, str, str], list[str]] = field(default_factory=dict)
-    """(node, direction, peer, lane) → the leaves."""
+    leaves: dict[tuple[str, str, str, str, int], list[str]] = field(default_factory=dict)
+    """(node, direction, peer, lane, epoch) → the leaves."""
+    restorations: dict[str, int] = field(default_factory=dict)
+
+    def forget(self, restorations: Mapping[str, int]) -> None:
+        """Of a node that was restored nothing that was seen before counts: its past is another one now."""
+        for node, times in restorations.items():
+            if times > self.restorations.get(node, 0):
+                self.leaves = {key: leaves for key, leaves in self.leaves.items() if key[0] != node}
+        self.restorations = dict(restorations)
 
 
 def check(world: World, history: History) -> None:
     """All promises, of all nodes, now."""
     assert world.leaks == []  # promise 5
+    history.forget(world.restorations)
     for node in world.nodes.values():
         with node.database.read() as connection:
             feeds_only_grow(node, connection, history)
@@ -50,7 +61,7 @@ def feeds_only_grow(node: SimNode, connection: Any, history: History) -> None:
         leaves = list(
             connection.scalars(select(entry_in.c.leaf).where(entry_in.c.feed == row.id).order_by(entry_in.c.n))
         )
-        _grown(history, (node.id, "in", row.sender, row.lane), leaves)
+        _grown(history, (node.id, "in", row.sender, row.lane, row.epoch), leaves)
         assert len(leaves) == row.size
         root = tree_root([leaf.encode() for leaf in leaves])
         assert root_of_note(row.note)[1:] == (row.size, root)
@@ -60,12 +71,12 @@ def feeds_only_grow(node: SimNode, connection: Any, history: History) -> None:
         leaves = list(
             connection.scalars(select(entry_out.c.leaf).where(entry_out.c.feed == row.id).order_by(entry_out.c.n))
         )
-        _grown(history, (node.id, "out", row.recipient, row.lane), leaves)
+        _grown(history, (node.id, "out", row.recipient, row.lane, row.epoch), leaves)
         assert len(leaves) == row.size
         assert [json.loads(leaf)["n"] for leaf in leaves] == list(range(row.size))
 
 
-def _grown(history: History, key: tuple[str, str, str, str], leaves: list[str]) -> None:
+def _grown(history: History, key: tuple[str, str, str, str, int], leaves: list[str]) -> None:
     before = history.leaves.get(key, [])
     assert leaves[: len(before)] == before, f"the feed {key} was rewritten"
     history.leaves[key] = leaves
@@ -97,9 +108,10 @@ def nothing_left_without_a_row(world: World, node: SimNode, connection: Any) -> 
         assert (row.feed, row.n) not in logged
         logged[row.feed, row.n] = row
     entries = list(connection.execute(select(entry_out, feed_out.c.recipient).join(feed_out)))
-    assert logged.keys() == {(entry.feed, entry.n) for entry in entries}
-    for entry in entries:
-        row, leaf = logged[entry.feed, entry.n], json.loads(entry.leaf)
+    given = [(entry, leaf) for entry in entries if (leaf := json.loads(entry.leaf))["op"] != "epoch"]
+    assert logged.keys() == {(entry.feed, entry.n) for entry, _ in given}
+    for entry, leaf in given:
+        row = logged[entry.feed, entry.n]
         assert (row.recipient, row.iss, row.rid, row.ver) == (entry.recipient, leaf["iss"], leaf["rid"], leaf["ver"])
         assert bool(row.groups) == bool(int(leaf["gm"], 16))
 
@@ -119,12 +131,16 @@ def what_is_confirmed_is_there(world: World, sender: SimNode) -> None:
             for feed in feeds
         }
     for feed in feeds:
+        if feed.recipient in world.amnesic:
+            continue  # it stands further back than it said, and pulls again what lies between
         with world.nodes[feed.recipient].database.read() as connection:
             _confirmed(connection, sender.id, feed, given[feed.id])
 
 
 def _confirmed(connection: Any, sender: str, feed: Any, given: list[str]) -> None:
-    mine = connection.execute(select(feed_in).where(feed_in.c.sender == sender, feed_in.c.lane == feed.lane)).one()
+    mine = connection.execute(
+        select(feed_in).where(feed_in.c.sender == sender, feed_in.c.lane == feed.lane, feed_in.c.epoch == feed.epoch)
+    ).one()
     leaves = list(connection.scalars(select(entry_in.c.leaf).where(entry_in.c.feed == mine.id).order_by(entry_in.c.n)))
     assert leaves[: feed.receipt_size] == given
     aside = set(connection.scalars(select(quarantine.c.n).where(quarantine.c.feed == mine.id)))
@@ -134,6 +150,8 @@ def _confirmed(connection: Any, sender: str, feed: Any, given: list[str]) -> Non
         versions.setdefault((row.iss, row.rid), {})[row.ver] = row
     for n, text in enumerate(given):
         leaf = json.loads(text)
+        if leaf["op"] == "epoch":
+            continue
         key = (leaf["iss"], leaf["rid"])
         counter = max((row.gc for row in versions.get(key, {}).values()), default=0)
         stored = versions.get(key, {}).get(leaf["ver"])
@@ -167,7 +185,13 @@ def all_is_delivered(world: World) -> None:
                 assert held == ({ver: granted} if granted else {}), (reference, recipient)
     for node in world.nodes.values():
         with node.database.read() as connection:
-            for row in connection.execute(select(feed_out).where(feed_out.c.recipient != EVIL)):
+            newest = {
+                (row.recipient, row.lane): row
+                for row in connection.execute(
+                    select(feed_out).where(feed_out.c.recipient != EVIL).order_by(feed_out.c.epoch)
+                )
+            }
+            for row in newest.values():
                 assert row.receipt_size == row.size, (node.id, row.recipient, row.lane)
             honest = select(quarantine).where(quarantine.c.state == "held", quarantine.c.sender != EVIL)
             assert [tuple(row) for row in connection.execute(honest)] == []

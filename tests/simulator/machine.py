@@ -59,6 +59,8 @@ STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     "crash_at_the_next_release": {"node": NODE, "moment": MOMENT},
     "crash": {"node": NODE},
     "clock_jump": {"node": NODE, "seconds": st.integers(-140, 140)},
+    "backup": {"node": NODE},
+    "restore_backup": {"pick": PICK, "told": st.booleans()},
     "evil_action": {"recipient": NODE, "lane": LANE, "pick": PICK},
     "apply_a_page_again": {"node": NODE},
 }

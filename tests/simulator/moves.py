@@ -43,7 +43,7 @@ def name(world: World, number: int) -> str:
 
 def chosen(world: World, pick: int, node: str | None = None) -> str | None:
     """One of the live references, by a number; of one node where told."""
-    live = [one for one in sorted(world.newest) if node is None or world.versions[one, 1].node == node]
+    live = [one for one in sorted(world.newest) if node is None or world.versions[one, world.newest[one]].node == node]
     return live[pick % len(live)] if live else None
 
 
@@ -58,8 +58,10 @@ def correct(world: World, *, pick: int) -> None:
     """The originator releases the next version of one of its records."""
     reference = chosen(world, pick)
     if reference is not None:
-        version = world.versions[reference, 1]
-        world.write(version.node, version.kind, reference)
+        version = world.versions[reference, world.newest[reference]]
+        # A restored node that has not learned what it lost would sign a version number twice.
+        if version.node not in world.amnesic:
+            world.write(version.node, version.kind, reference)
 
 
 @move
@@ -147,6 +149,20 @@ def crash(world: World, *, node: int) -> None:
 def clock_jump(world: World, *, node: int, seconds: int) -> None:
     """A node's clock is wrong from now on."""
     world.nodes[name(world, node)].skew = seconds
+
+
+@move
+def backup(world: World, *, node: int) -> None:
+    """A node is backed up."""
+    world.backup(name(world, node))
+
+
+@fault
+def restore_backup(world: World, *, pick: int, told: bool) -> None:
+    """A node is as it was at its last backup: it knows that (`told`), or has to find out."""
+    there = sorted(world.backups)
+    if there:
+        world.restore(there[pick % len(there)], told=told)
 
 
 @fault

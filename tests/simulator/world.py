@@ -44,7 +44,7 @@ from node.storage.nonces import Nonces
 from node.storage.tables import draft, record
 from tests.evil.peer import EvilFeed, EvilPeer
 from tests.factories import NOW, make_federation
-from tests.simulator import content
+from tests.simulator import content, restoring
 from tests.simulator.naive import shown_groups
 
 if TYPE_CHECKING:
@@ -325,6 +325,12 @@ class World:
         self.evil_expected: dict[tuple[str, str, int], str | None] = {}
         """(recipient, lane, n) of the evil peer's feeds → the problem that it deserves, or None."""
         self.evil_receipts: dict[tuple[str, str], Any] = {}
+        self.rids: dict[str, str] = {}
+        self.backups: dict[str, list[bytes]] = {}
+        """Node → its database as it was."""
+        self.restorations: defaultdict[str, int] = defaultdict(int)
+        self.amnesic: set[str] = set()
+        """Nodes that were restored from a backup and have not yet learned what they lost."""
         self.runner = asyncio.Runner()
         if signed:
             for node in self.nodes.values():
@@ -356,7 +362,10 @@ class World:
         self.sent.append(Sent(sender, recipient, what, data))
         for token in content.tokens_in(data):
             reference, ver, group = self.tokens[token]
-            version = self.versions[reference, ver]
+            version = self.versions.get((reference, ver))
+            if version is None:
+                self.leaks.append(f"{sender} sent {recipient} in a {what} what was lost of {reference} v{ver}")
+                continue
             if recipient == version.node and group in version.ever.get(sender, set()):
                 continue  # given back to its originator, who lost it
             if version.node != sender or group not in version.granted.get(recipient, set()):
@@ -446,9 +455,59 @@ class World:
         for me, node in self.nodes.items():
             if node.policy is not None:
                 self.review(me)
-        for _ in range(2):
+        for _ in range(3 if self.amnesic else 2):
             for me in self.nodes:
                 self.round(me)
+        self.amnesic.clear()
+
+    def backup(self, me: str) -> None:
+        """Remember all that a node has on disk."""
+        self.backups[me] = restoring.snapshot(self, me)
+
+    def restore(self, me: str, *, told: bool) -> None:
+        """The node is as it was when it was backed up; what nobody but it had is lost for ever."""
+        if me not in self.backups:
+            return
+        self.counts["restored"] += 1
+        self.restorations[me] += 1
+        self.now += 1
+        self.crash(me)
+        restoring.restore(self, me, self.backups[me], told=told)
+        self.amnesic.add(me)
+        for node in self.nodes.values():
+            for loop in node.loops.values():
+                # What is still under way from before, or to it, never arrives.
+                for pending in ("answers", "receipts"):
+                    getattr(loop.link, pending, []).clear()
+        for reference, ver in sorted(self.versions):
+            if self.versions[reference, ver].node == me:
+                self._survives(me, reference, ver)
+        self.set_policy(me, self.nodes[me].rules)  # its people put in force again what they had decided
+
+    def _survives(self, me: str, reference: str, ver: int) -> None:
+        """After a restore a version is what all nodes together hold of it; with nobody holding it, it is none."""
+        version = self.versions[reference, ver]
+        rid = self.rid(reference)
+        found: set[str] | None = None
+        for node in self.nodes.values():
+            with node.database.read() as connection:
+                rows = connection.execute(
+                    select(record.c.disclosures).where(
+                        record.c.iss == me, record.c.rid == rid, record.c.ver == ver, record.c.jwt != ""
+                    )
+                )
+                for (disclosures,) in rows:
+                    found = (found or set()) | _names(disclosures)
+        if found is None:
+            del self.versions[reference, ver]
+            left = [other for one, other in self.versions if one == reference]
+            if left:
+                self.newest[reference] = max(left)
+            else:
+                self.newest.pop(reference, None)
+            return
+        version.groups &= found
+        version.granted = {who: groups & found for who, groups in version.granted.items()}
 
     # What administrations do
 
@@ -494,7 +553,8 @@ class World:
         for reference, ver in self.newest.items():
             version = self.versions[reference, ver]
             if version.node == me:
-                reviewed = row.done or numbers[reference, ver] <= row.position
+                # A restored node gives nothing before it has settled, and then by the policy in force.
+                reviewed = me in self.amnesic or row.done or numbers[reference, ver] <= row.position
                 for recipient, groups in self.allowed(version).items():
                     before = version.granted.get(recipient, set())
                     version.grant(recipient, groups if reviewed else groups & before)
@@ -548,7 +608,7 @@ class World:
                 drafts.put(connection, [new], now=self.now)
             else:
                 drafts.change(connection, there[reference], new, now=self.now)
-            waiting = drafts.waiting(connection)
+            waiting = self._waiting(connection, reference)
         version = Version(node=me, kind=kind, ver=ver, groups=derived(set(groups)))
         for who, allowed in self.allowed(version).items():
             if allowed:
@@ -559,15 +619,25 @@ class World:
         except Crash:
             self.counts["crash of a release"] += 1
             with node.database.read() as connection:
-                waiting = drafts.waiting(connection)
+                waiting = self._waiting(connection, reference)
             self._release(me, waiting)
         self.versions[reference, ver] = version
         self.newest[reference] = ver
+        self.rid(reference)
         for token, group in hidden:
             self.tokens[token] = (reference, ver, group)
         if before is not None:
             before.granted = {who: set() for who in before.granted}
         return reference
+
+    @staticmethod
+    def _waiting(connection: Any, reference: str) -> list[int]:
+        waiting = set(drafts.waiting(connection))
+        return [
+            one
+            for one in connection.scalars(select(draft.c.id).where(draft.c.reference == reference))
+            if one in waiting
+        ]
 
     def _release(self, me: str, ids: list[int]) -> None:
         node = self.nodes[me]
@@ -580,9 +650,14 @@ class World:
         return f"tk{self.rng.randbytes(8).hex()}"
 
     def rid(self, reference: str) -> str:
-        version = self.versions[reference, 1]
-        with self.nodes[version.node].database.read() as connection:
-            return connection.scalar(select(draft.c.rid).where(draft.c.reference == reference))
+        """The record's id, asked once: a node that was restored may have forgotten it."""
+        if reference not in self.rids:
+            (node,) = {version.node for (one, _), version in self.versions.items() if one == reference}
+            with self.nodes[node].database.read() as connection:
+                found = connection.scalar(select(draft.c.rid).where(draft.c.reference == reference))
+            assert found is not None
+            self.rids[reference] = found
+        return self.rids[reference]
 
     def held_groups(self, me: str, iss: str, rid: str) -> dict[int, set[str]]:
         """Version → the groups that a node holds of a record in use, read from its stored bytes."""
