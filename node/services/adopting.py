@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 Came = Literal["tombstone", "version", "groups", "nothing"]
 
 
-def adopt(connection: Connection, token: str, *, node: str, directory: Directory, now: int) -> Came:
-    """Verify one returned record and keep what of it was lost; says what it brought.
+def adopt(connection: Connection, token: str, *, node: str, directory: Directory, now: int) -> tuple[Came, str]:
+    """Verify one returned record and keep what of it was lost; says what it brought, and of which record id.
 
     Raises what the record was refused for: a `FederationError`; `RecordEquivocation` where this node holds another
     envelope of the same version, signed after the backup was restored.
@@ -41,21 +41,21 @@ def adopt(connection: Connection, token: str, *, node: str, directory: Directory
     gone = connection.scalar(select(tombstone.c.ver).where(tombstone.c.iss == node, tombstone.c.rid == found.rid))
     if found.tomb is not None:
         if gone is not None:
-            return "nothing"
+            return "nothing", found.rid
         erasing.erase_record(connection, *key)
         records.bury(connection, iss=node, rid=found.rid, ver=found.ver, jwt=found.jwt, now=now)
         stopping.learn(connection, found, now=now)
         _settle_draft(connection, found, now=now)
-        return "tombstone"
+        return "tombstone", found.rid
     if gone is not None:
-        return "nothing"
+        return "nothing", found.rid
     held = records.by_key(connection, *key)
     same = next((row for row in held if row.ver == found.ver), None)
     if same is not None:
-        return _more(connection, same, found)
+        return _more(connection, same, found), found.rid
     _keep(connection, held, found, now=now)
     _settle_draft(connection, found, now=now)
-    return "version"
+    return "version", found.rid
 
 
 def _keep(connection: Connection, held: list[Row[Any]], found: VerifiedRecord, *, now: int) -> None:

@@ -29,7 +29,7 @@ from federation.records import get_schema
 from federation.relay import text_hash
 from node.services import addressing, applying, approvals, bodies, collector, deciding, relaying
 from node.services.outgoing import Given, Outgoing, Terms
-from node.storage import drafts, duties, feeds, policies, recalls, records, remarks
+from node.storage import drafts, duties, feeds, policies, recalls, records, remarks, settlements
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 BATCH: Final = 400
 """Drafts in one transaction: long enough to be fast, short enough that officers do not wait for the lock."""
 RECALLED: Final = "its record was recalled, which ends it; write what is true now as a new record"
+UNSURE: Final = (
+    "this node was restored from a backup, and this version may be out already: wait until {peers} have shown what "
+    "they hold (`tidewaiter recovery status`)"
+)
 Version = IssuedRecord | VerifiedRecord
 """A version of our own: just signed, or opened again from our storage."""
 SCHEMA_OF: Final[Mapping[str, str]] = {
@@ -133,12 +137,17 @@ class Publisher:
             rows = drafts.waiting_rows(connection, ids)
             before = self._versions_before(connection, [row.rid for row in rows if row.ver > 1])
             gone = recalls.tombstones(connection, {(self.node, row.rid) for row in rows if row.ver > 1})
-        return [
-            Refused(row.reference, (RECALLED,))
-            if (self.node, row.rid) in gone
-            else self._sign(row, before.get(row.rid), now=now)
-            for row in rows
-        ]
+            unsure = settlements.missing(connection, [recipient.id for recipient in self.recipients()])
+        found: list[_Signed | Refused] = []
+        for row in rows:
+            if (self.node, row.rid) in gone:
+                found.append(Refused(row.reference, (RECALLED,)))
+            elif unsure is not None and (row.ver > 1 or row.created_at <= unsure[0]):
+                # Who holds what was signed before the restore would be shown a second envelope of the same version.
+                found.append(Refused(row.reference, (UNSURE.format(peers=", ".join(unsure[1])),)))
+            else:
+                found.append(self._sign(row, before.get(row.rid), now=now))
+        return found
 
     def _write(
         self, connection: Connection, prepared: Sequence[_Signed | Refused], *, by: str, second: str | None, now: int

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, select
 from federation.errors import FederationError, NotFound, Quota
 from federation.feed import LANES
 from federation.inventories import MAX_ROWS, Inventory, Row, Summary, parse_returned, verify_inventory
-from node.services import adopting, epochs
+from node.services import adopting, applying, epochs
 from node.services.restating import restate
 from node.services.serving import Server
 from node.storage import feeds, gaps, holdings, settlements
@@ -167,19 +167,30 @@ class Reconciler:
     def take(self, peer: str, data: bytes) -> dict[str, Any]:
         """Adopt what a peer returns; one that does not verify is passed over, and the others count."""
         taken, now, directory = 0, self.clock(), self.directory()
+        rids: list[str] = []
         with self.database.write() as connection:
             for token in parse_returned(data):
                 try:
-                    came = adopting.adopt(connection, token, node=self.node, directory=directory, now=now)
+                    came, rid = adopting.adopt(connection, token, node=self.node, directory=directory, now=now)
                 except FederationError:
                     continue
                 if came in {"tombstone", "version"} and not settlements.pending(connection, peer):
                     settlements.mark(connection, "peer", now=now)
                 taken += came != "nothing"
+                if came in {"version", "groups"}:
+                    rids.append(rid)
             newest = settlements.current(connection)
+            if newest is not None:
+                self._offer(connection, newest, rids, now=now)
             if taken and newest is not None and settlements.pending(connection, peer):
                 settlements.count_adopted(connection, newest.id, peer, taken)
         return {"taken": taken}
+
+    def _offer(self, connection: Connection, newest: Any, rids: list[str], *, now: int) -> None:
+        """Offer what came back to those with whom this node has settled already: they were not told of it then."""
+        publisher = self.publisher()
+        if rids and publisher.policy is not None and held_up(newest, publisher) is None:
+            applying.Review(publisher, publisher.policy, now=now).batch(connection, rids=rids, limit=None)
 
     def _end(self, peer: str, message: Inventory, now: int) -> dict[str, Any]:
         with self.database.write() as connection:

@@ -63,6 +63,16 @@ def of_all(connection: Connection, number: int) -> list[Row[Any]]:
     )
 
 
+def missing(connection: Connection, peers: Iterable[str]) -> tuple[int, list[str]] | None:
+    """When this node was restored, and those of `peers` with whom it has not settled since; None where it has."""
+    newest = current(connection)
+    if newest is None:
+        return None
+    settled = {row.peer for row in of_all(connection, newest.id) if row.settled_at is not None}
+    left = sorted(set(peers) - settled)
+    return (newest.at, left) if left else None
+
+
 def ready(connection: Connection) -> list[str]:
     """Peers whose inventory is in, and to whom not everything is offered again."""
     newest = current(connection)

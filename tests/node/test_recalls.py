@@ -277,7 +277,7 @@ def test_a_recall_that_came_back_after_a_restore_is_offered_to_all_again(place):
     with place.database("KE").write() as connection:
         for table in (tombstone, recall, recall_sent):
             connection.execute(table.delete())
-        assert adopting.adopt(connection, token, node="KE", directory=FED.directory, now=NOW) == "tombstone"
+        assert adopting.adopt(connection, token, node="KE", directory=FED.directory, now=NOW)[0] == "tombstone"
     assert place.board(rid).here == "erased"
     assert owed(place) == {"TZ", "GB", "UG"}
     assert place.board(rid).not_erased == ("GB", "TZ", "UG")

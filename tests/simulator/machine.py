@@ -33,6 +33,12 @@ WORDS: Final = {
     ],
     "alert": ["non-nominal", "minimal", "headline", "texts", "pattern", "companies", "narrative"],
 }  # fmt: skip
+
+
+def _may_relay(rule: dict[str, Any]) -> bool:
+    return rule["effect"] == "grant" and HUB in rule["nodes"]
+
+
 RULE = KIND.flatmap(
     lambda kind: st.fixed_dictionaries(
         {
@@ -40,9 +46,10 @@ RULE = KIND.flatmap(
             "kind": st.just(kind),
             "nodes": st.lists(st.sampled_from([*ADMINISTRATIONS[:4], HUB, EVIL]), min_size=1, max_size=4, unique=True),
             "groups": st.lists(st.sampled_from(WORDS[kind]), min_size=1, max_size=3, unique=True),
-        }
+        },
+        optional={"relay": st.lists(st.sampled_from(ADMINISTRATIONS[:4]), min_size=1, max_size=3, unique=True)},
     )
-)
+).map(lambda rule: {name: rule[name] for name in rule if name != "relay" or _may_relay(rule)})
 STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     "issue": {"node": NODE, "kind": KIND},
     "correct": {"pick": PICK},
@@ -59,6 +66,7 @@ STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     "crash_at_the_next_release": {"node": NODE, "moment": MOMENT},
     "crash": {"node": NODE},
     "clock_jump": {"node": NODE, "seconds": st.integers(-140, 140)},
+    "relay": {},
     "backup": {"node": NODE},
     "restore_backup": {"pick": PICK, "told": st.booleans()},
     "evil_action": {"recipient": NODE, "lane": LANE, "pick": PICK},

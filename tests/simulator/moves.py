@@ -152,6 +152,12 @@ def clock_jump(world: World, *, node: int, seconds: int) -> None:
 
 
 @move
+def relay(world: World) -> None:
+    """The hub passes on what it may of what it holds."""
+    world.pass_on()
+
+
+@move
 def backup(world: World, *, node: int) -> None:
     """A node is backed up."""
     world.backup(name(world, node))

@@ -252,3 +252,28 @@ def test_a_node_restored_twice_begins_two_epochs(world):
     assert len(held(world, "TZ")) == 3
     assert len(held(world, "KE")) == 3
     assert {row.epoch for row in rows(world, "TZ", feed_in, feed_in.c.sender == "KE")} == {0, 1, 2}
+
+
+def test_what_may_be_out_already_is_not_signed_before_everybody_has_shown_what_it_holds(two):
+    world = two
+    reference = world.write("KE", "seizure")
+    world.calm()
+    restore(world, "KE", snapshot(world, "KE"))
+    (row,) = rows(world, "KE", draft, draft.c.reference == reference)
+    with world.nodes["KE"].database.write() as connection:
+        connection.execute(draft.update().where(draft.c.id == row.id).values(state="draft", ver=2, content_hash="x"))
+
+    def release():
+        reports = world.publisher("KE").release(
+            world.nodes["KE"].database, [row.id], by="officer", second=None, now=world.now
+        )
+        return [(report.released, [refused.faults for refused in report.refused]) for report in reports]
+
+    ((released, ((sentence,),)),) = release()
+    assert released == 0
+    assert "TZ" in sentence
+    world.now += 1
+    fresh = world.write("KE", "seizure")  # what is new can have been shown to nobody
+    world.calm()
+    assert settled(world, "KE") >= {"TZ"}
+    assert (world.rid(fresh), 1) in held(world, "TZ")

@@ -34,10 +34,11 @@ from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
 from node.api import peer_inventories
-from node.services import applying, epochs, presenting
+from node.services import applying, epochs, leaving, presenting
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
 from node.services.reconciling import Reconciler
+from node.services.relaying import Hub, relay_round
 from node.services.serving import Server, accept_receipt
 from node.storage import applications, drafts, policies
 from node.storage.nonces import Nonces
@@ -53,7 +54,8 @@ if TYPE_CHECKING:
 
 HONEST: Final = ("KE", "TZ", "GB", "RILO-ESA")
 EVIL: Final = "ZA"
-HANDLING: Final = {"tlp": "amber", "onward": "none", "evidence": "ask"}
+HANDLING: Final = {"tlp": "amber", "onward": "any-member", "evidence": "ask"}
+HUB: Final = "RILO-ESA"
 MINIMAL: Final = {
     "seizure": {"case", "place_coarse", "control", "transport", "route", "goods", "quantity", "value", "right",
                 "method", "assessment"},
@@ -114,10 +116,31 @@ class Version:
     """Recipient → groups granted of this version now; empty once a later version took its place."""
     ever: dict[str, set[str]] = field(default_factory=dict)
     """The same, never emptied: what may have arrived and may still be held."""
+    relayed: dict[str, set[str]] = field(default_factory=dict)
+    """Recipient → groups that the hub may pass on to it now."""
+    ever_relayed: dict[str, set[str]] = field(default_factory=dict)
+    """The same, never emptied: the hub goes by what it has heard."""
 
     def grant(self, recipient: str, groups: set[str]) -> None:
         self.granted[recipient] = groups
         self.ever[recipient] = self.ever.get(recipient, set()) | groups
+
+    def relay(self, recipient: str, groups: set[str]) -> None:
+        self.relayed[recipient] = groups
+        self.ever_relayed[recipient] = self.ever_relayed.get(recipient, set()) | groups
+
+    def end(self) -> None:
+        """Nobody may have anything of it any more: a later version took its place, or it was recalled."""
+        self.granted = {who: set() for who in self.granted}
+        self.relayed = {who: set() for who in self.relayed}
+
+    def at_rest(self, recipient: str) -> set[str]:
+        """What a recipient holds once everything has arrived, over both roads."""
+        return self.granted.get(recipient, set()) | self.relayed.get(recipient, set())
+
+    def at_all(self, recipient: str) -> set[str]:
+        """What a recipient may have been given at some time."""
+        return self.ever.get(recipient, set()) | self.ever_relayed.get(recipient, set())
 
 
 @dataclass
@@ -366,8 +389,10 @@ class World:
             if version is None:
                 self.leaks.append(f"{sender} sent {recipient} in a {what} what was lost of {reference} v{ver}")
                 continue
-            if recipient == version.node and group in version.ever.get(sender, set()):
+            if recipient == version.node and group in version.at_all(sender):
                 continue  # given back to its originator, who lost it
+            if sender == HUB and group in version.ever_relayed.get(recipient, set()):
+                continue
             if version.node != sender or group not in version.granted.get(recipient, set()):
                 self.leaks.append(f"{sender} sent {recipient} in a {what} the {group} of {reference} v{ver}")
 
@@ -455,9 +480,11 @@ class World:
         for me, node in self.nodes.items():
             if node.policy is not None:
                 self.review(me)
-        for _ in range(3 if self.amnesic else 2):
+        for _ in range(4 if self.amnesic else 3):
             for me in self.nodes:
                 self.round(me)
+            if HUB in self.nodes:
+                self.pass_on()
         self.amnesic.clear()
 
     def backup(self, me: str) -> None:
@@ -508,6 +535,7 @@ class World:
             return
         version.groups &= found
         version.granted = {who: groups & found for who, groups in version.granted.items()}
+        version.relayed = {who: groups & found for who, groups in version.relayed.items()}
 
     # What administrations do
 
@@ -540,6 +568,8 @@ class World:
                 database = node.database
                 continue
             break
+        if batches is None:
+            leaving.renew(node.database, self.publisher(me), now=self.clock(me)())
         self._narrow(me)
 
     def _narrow(self, me: str) -> None:
@@ -558,20 +588,48 @@ class World:
                 for recipient, groups in self.allowed(version).items():
                     before = version.granted.get(recipient, set())
                     version.grant(recipient, groups if reviewed else groups & before)
+                if reviewed:
+                    for recipient, groups in self.through_the_hub(version).items():
+                        version.relay(recipient, groups)
 
     def allowed(self, version: Version) -> dict[str, set[str]]:
         """Who may have which groups, by the rules in force: grants less withholdings, nothing by default."""
         result = {}
         for recipient in [*self.nodes, EVIL]:
-            if recipient == version.node:
-                continue
-            granted, withheld = set(), set()
-            for rule in self.nodes[version.node].rules:
-                if recipient in rule["nodes"] and version.kind == rule["kind"]:
-                    named = named_groups(rule, version)
-                    (granted if rule["effect"] == "grant" else withheld).update(named)
-            result[recipient] = (granted - withheld) & version.groups
+            if recipient != version.node:
+                granted, withheld = set(), set()
+                for rule in self._rules(version, recipient):
+                    (granted if rule["effect"] == "grant" else withheld).update(named_groups(rule, version))
+                result[recipient] = (granted - withheld) & version.groups
         return result
+
+    def through_the_hub(self, version: Version) -> dict[str, set[str]]:
+        """Who may have which groups from the hub: those that it has by a rule with `relay`, less withholdings."""
+        result: dict[str, set[str]] = {}
+        if version.node == HUB or HUB not in self.nodes:
+            return result
+        has = self.allowed(version)[HUB]
+        for recipient in self.nodes:
+            if recipient in {version.node, HUB}:
+                continue
+            passed, withheld = set(), set()
+            for rule in self._rules(version, HUB):
+                if recipient in rule.get("relay", ()):
+                    passed |= named_groups(rule, version)
+            for rule in self._rules(version, recipient):
+                if rule["effect"] == "withhold":
+                    withheld |= named_groups(rule, version)
+            result[recipient] = (passed & has) - withheld
+        return result
+
+    def _rules(self, version: Version, recipient: str) -> list[dict[str, Any]]:
+        rules = self.nodes[version.node].rules
+        return [rule for rule in rules if recipient in rule["nodes"] and rule["kind"] == version.kind]
+
+    def pass_on(self) -> None:
+        """The hub passes on what it may."""
+        hub = Hub(node=HUB, directory=self.fed.directory, token=self.rng.randbytes)
+        relay_round(self.nodes[HUB].database, hub, now=self.clock(HUB)())
 
     def publisher(self, me: str) -> Publisher:
         return Publisher(
@@ -626,8 +684,10 @@ class World:
         self.rid(reference)
         for token, group in hidden:
             self.tokens[token] = (reference, ver, group)
+        for who, groups in self.through_the_hub(version).items():
+            version.relay(who, groups)
         if before is not None:
-            before.granted = {who: set() for who in before.granted}
+            before.end()
         return reference
 
     @staticmethod
@@ -740,6 +800,8 @@ def policy_text(me: str, version: int, rules: list[dict[str, Any]]) -> str:
         }  # fmt: skip
         if rule["effect"] == "grant":
             item["legal"] = ["MAA"]
+            if "relay" in rule:
+                item["relay"] = {"to": rule["relay"], "days": 90}
             if "obligations" in rule:
                 item["obligations"] = rule["obligations"]
         written.append(item)

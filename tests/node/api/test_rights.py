@@ -33,6 +33,8 @@ ROUTES = {
     ("GET", "/api/v1/alerts/{name}/status"): {F, C, A},
     ("GET", "/api/v1/relay/report"): {C, M, A},
     ("GET", "/api/v1/peers"): {F, C, M, A},
+    ("GET", "/api/v1/completeness"): {F, C, M, A},
+    ("GET", "/api/v1/replays/last"): {A},
     ("GET", "/api/v1/node"): {F, C, M, A},
     ("GET", "/api/v1/receipts"): {C, M, A},
     ("GET", "/api/v1/quarantine"): {C, M, A},
