@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tests.simulator.world import SimNode, World
 
 
+IN_USE = record.c.state.in_(records.LIVE)
+
+
 @dataclass
 class History:
     """What was seen of every feed so far."""
@@ -54,6 +57,16 @@ def check(world: World, history: History) -> None:
     for node in world.nodes.values():
         what_is_confirmed_is_there(world, node)
     nobody_holds_what_was_not_granted(world)
+    recall_dominates(world)
+
+
+def recall_dominates(world: World) -> None:
+    """Promise 4: whoever has heard of a recall uses nothing of the record, whatever came before or after."""
+    for me, node in world.nodes.items():
+        with node.database.read() as connection:
+            live = {tuple(row) for row in connection.execute(select(record.c.iss, record.c.rid).where(IN_USE))}
+            gone = {tuple(row) for row in connection.execute(select(tombstone.c.iss, tombstone.c.rid))}
+        assert not live & gone, f"{me} uses what was recalled"
 
 
 def feeds_only_grow(node: SimNode, connection: Any, history: History) -> None:
@@ -181,6 +194,9 @@ def nobody_holds_what_was_not_granted(world: World) -> None:
 
 def all_is_delivered(world: World) -> None:
     """After calm: everybody holds the newest version of every record, as far as it was granted, and has said so."""
+    for reference, node in world.recalled.items():
+        for recipient in world.nodes:
+            assert world.held_groups(recipient, node, world.rid(reference)) == {}, f"{recipient} uses what was recalled"
     for reference, ver in world.newest.items():
         version, rid = world.versions[reference, ver], world.rid(reference)
         for recipient in world.nodes:

@@ -152,6 +152,27 @@ def clock_jump(world: World, *, node: int, seconds: int) -> None:
 
 
 @move
+def recall(world: World, *, pick: int, effect: str) -> None:
+    """The originator recalls one of its records."""
+    reference = chosen(world, pick)
+    if reference is not None:
+        world.recall(reference, effect=effect)
+
+
+@move
+def bundle(world: World, *, me: int, to: int) -> None:
+    """A node writes a bundle for another."""
+    if name(world, me) != name(world, to):
+        world.make_bundle(name(world, me), name(world, to))
+
+
+@fault
+def carry_a_bundle(world: World, *, pick: int, damage: int) -> None:
+    """A bundle arrives: late, again, out of order, or with a byte changed."""
+    world.carry(pick, damage=damage)
+
+
+@move
 def relay(world: World) -> None:
     """The hub passes on what it may of what it holds."""
     world.pass_on()

@@ -12,7 +12,9 @@ never by asking the product.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
+import io
 import json
 import random
 from collections import defaultdict
@@ -26,7 +28,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import event, select
 
-from federation.errors import FederationError, Malformed
+from federation.errors import DirectoryStale, FederationError, Malformed
 from federation.inventories import PATH
 from federation.policy import compile_policy, load_policy
 from federation.receipts import verify_receipt
@@ -34,15 +36,17 @@ from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
 from node.api import peer_inventories
-from node.services import applying, epochs, leaving, presenting
+from node.services import applying, epochs, leaving, presenting, recalling
+from node.services.bundles import Maker, Taker
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
 from node.services.reconciling import Reconciler
 from node.services.relaying import Hub, relay_round
 from node.services.serving import Server, accept_receipt
+from node.services.stopping import RecallRules
 from node.storage import applications, drafts, policies
 from node.storage.nonces import Nonces
-from node.storage.tables import draft, record
+from node.storage.tables import draft, record, tombstone
 from tests.evil.peer import EvilFeed, EvilPeer
 from tests.factories import NOW, make_federation
 from tests.simulator import content, restoring
@@ -349,6 +353,10 @@ class World:
         """(recipient, lane, n) of the evil peer's feeds → the problem that it deserves, or None."""
         self.evil_receipts: dict[tuple[str, str], Any] = {}
         self.rids: dict[str, str] = {}
+        self.recalled: dict[str, str] = {}
+        """Reference → the node that recalled it."""
+        self.bundles: list[tuple[str, str, bytes]] = []
+        """(from, to, bytes) of every bundle that was made: couriers may be late, and come twice."""
         self.backups: dict[str, list[bytes]] = {}
         """Node → its database as it was."""
         self.restorations: defaultdict[str, int] = defaultdict(int)
@@ -485,7 +493,74 @@ class World:
                 self.round(me)
             if HUB in self.nodes:
                 self.pass_on()
+            for me in self.nodes:
+                self.go_on_with_recalls(me)
         self.amnesic.clear()
+
+    def recall(self, reference: str, *, effect: str) -> None:
+        """The originator recalls a record: nobody may have anything of it any more."""
+        version = self.versions[reference, self.newest[reference]]
+        me, now = version.node, self.clock(version.node)()
+        self.now += 1
+        with self.nodes[me].database.write() as connection:
+            recalling.recall(
+                connection, self.publisher(me), [self.rid(reference)], reason="erroneous", effect=effect, by="officer",
+                second="another officer" if effect == "erase" else None, rules=RecallRules(), now=now,
+            )  # fmt: skip
+        self.recalled[reference] = me
+        del self.newest[reference]
+        for (one, _), each in self.versions.items():
+            if one == reference:
+                each.end()
+
+    def go_on_with_recalls(self, me: str) -> None:
+        """What a node does by itself for recalls under way."""
+        database, now = self.nodes[me].database, self.clock(me)()
+        with database.write() as connection:
+            recalling.offer_owed(connection, node=me, now=now, token=self.rng.randbytes)
+
+    def make_bundle(self, me: str, to: str) -> None:
+        """A node writes all that it has for another into a sealed file."""
+        file = io.BytesIO()
+        try:
+            Maker(
+                node=me, database=self.nodes[me].database, membership=self._member(), token=self.rng.randbytes,
+                log_signer=self.fed.signer(me, "log"), clock=self.clock(me), desk=partial(self._desk, me),
+            ).make(to, file, by="officer")  # fmt: skip
+        except FederationError:
+            return  # a restored node gives nobody anything before they have settled
+        self.bundles.append((me, to, file.getvalue()))
+
+    def carry(self, pick: int, *, damage: int) -> None:
+        """A bundle arrives: perhaps again, perhaps late, perhaps with one byte changed."""
+        if not self.bundles:
+            return
+        me, to, data = self.bundles[pick % len(self.bundles)]
+        if damage:
+            at = damage % len(data)
+            data = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        self.nodes[to].loops.pop(me, None)
+        taker = Taker(
+            node=to, database=self.nodes[to].database, membership=self._member(), openers=[self.fed.openers[to]],
+            clock=self.clock(to), desk=partial(self._desk, to),
+        )  # fmt: skip
+        self.now += 1
+        with contextlib.suppress(FederationError):
+            taker.take(data, by="officer")
+        self.counts["bundle"] += 1
+
+    def _desk(self, me: str, peer: str) -> PeerDesk:
+        return PeerDesk(
+            peer=peer, node=me, database=self.nodes[me].database, directory=lambda: self.fed.directory,
+            log_signer=self.fed.signer(me, "log"), clock=self.clock(me),
+        )  # fmt: skip
+
+    def _member(self) -> Any:
+        def no_news(*_: Any, **__: Any) -> Any:
+            raise DirectoryStale("the directory of the pretended world travels by itself")
+
+        mirror = SimpleNamespace(files=dict, refresh=no_news)
+        return SimpleNamespace(current=lambda: self.fed.directory, stale=lambda _now: False, mirror=mirror)
 
     def backup(self, me: str) -> None:
         """Remember all that a node has on disk."""
@@ -506,10 +581,20 @@ class World:
                 # What is still under way from before, or to it, never arrives.
                 for pending in ("answers", "receipts"):
                     getattr(loop.link, pending, []).clear()
+        for reference in [one for one, node in self.recalled.items() if node == me and not self._is_buried(me, one)]:
+            del self.recalled[reference]  # nobody but this node had heard of the recall
         for reference, ver in sorted(self.versions):
-            if self.versions[reference, ver].node == me:
+            if self.versions[reference, ver].node == me and reference not in self.recalled:
                 self._survives(me, reference, ver)
         self.set_policy(me, self.nodes[me].rules)  # its people put in force again what they had decided
+
+    def _is_buried(self, me: str, reference: str) -> bool:
+        there = select(tombstone.c.rid).where(tombstone.c.iss == me, tombstone.c.rid == self.rid(reference))
+        for node in self.nodes.values():
+            with node.database.read() as connection:
+                if connection.execute(there).first() is not None:
+                    return True
+        return False
 
     def _survives(self, me: str, reference: str, ver: int) -> None:
         """After a restore a version is what all nodes together hold of it; with nobody holding it, it is none."""
@@ -533,6 +618,7 @@ class World:
             else:
                 self.newest.pop(reference, None)
             return
+        self.newest[reference] = max(ver, self.newest.get(reference, 0))
         version.groups &= found
         version.granted = {who: groups & found for who, groups in version.granted.items()}
         version.relayed = {who: groups & found for who, groups in version.relayed.items()}
