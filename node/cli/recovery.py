@@ -184,7 +184,6 @@ def doctor(
 @recovery_app.command("status")
 def status(context: typer.Context) -> None:
     """Show what this node has settled with whom since it was restored."""
-    from node.services import reconciling
     from node.storage import settlements
 
     at = session(context)
@@ -193,7 +192,7 @@ def status(context: typer.Context) -> None:
             newest = settlements.current(connection)
             rows = [] if newest is None else settlements.of_all(connection, newest.id)
         joined = home.membership.joined()
-        held_up = None if newest is None or not joined else reconciling.held_up(newest, home.publisher())
+        held_up = None if newest is None or not joined else settlements.held_up(newest, home.publisher().policy_version)
         peers = sorted(home.membership.current().members.keys() - {home.settings.id}) if joined else []
     if newest is None:
         if at.out.json:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from sqlalchemy import func, select
 
 from federation.errors import FederationError
-from node.services import backup, counters, reconciling
+from node.services import backup, counters
 from node.services.checking import fsck
 from node.storage import evidence as evidence_rows
 from node.storage import feeds, gaps, settlements
@@ -306,7 +306,7 @@ def _restore(home: Home, _: int) -> Iterator[Finding]:
     settled = {row.peer for row in rows if row.settled_at is not None}
     active = {each.id for each in home.membership.current().members.values() if each.status == "active"}
     waiting = sorted(active - settled - {home.settings.id})
-    held = reconciling.held_up(newest, home.publisher())
+    held = settlements.held_up(newest, home.publisher().policy_version)
     if held is not None:
         yield Finding(
             "restore", "wrong", held, "peers are given nothing meanwhile",

@@ -22,14 +22,15 @@ import orjson
 from sqlalchemy import Connection, Row, select
 
 from federation.envelope import IssuedRecord, VerifiedRecord, issue_record
+from federation.errors import Maintenance
 from federation.grants import Handling
 from federation.policy import CompiledPolicy, Decision, decide_all
 from federation.policy.relaying import HUB_ROLE
 from federation.records import get_schema
 from federation.relay import text_hash
-from node.services import addressing, applying, approvals, bodies, collector, deciding, relaying
+from node.services import addressing, applying, approvals, bodies, collector, deciding, doubts, relaying
 from node.services.outgoing import Given, Outgoing, Terms
-from node.storage import drafts, duties, feeds, policies, recalls, records, remarks, settlements
+from node.storage import drafts, duties, feeds, policies, recalls, records, remarks
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ if TYPE_CHECKING:
 BATCH: Final = 400
 """Drafts in one transaction: long enough to be fast, short enough that officers do not wait for the lock."""
 RECALLED: Final = "its record was recalled, which ends it; write what is true now as a new record"
-UNSURE: Final = (
-    "this node was restored from a backup, and this version may be out already: wait until {peers} have shown what "
-    "they hold (`tidewaiter recovery status`)"
-)
 Version = IssuedRecord | VerifiedRecord
 """A version of our own: just signed, or opened again from our storage."""
 SCHEMA_OF: Final[Mapping[str, str]] = {
@@ -98,6 +95,11 @@ class Publisher:
     approve: Callable[[Mapping[str, Any]], str] | None = None
     """Signs what a second officer approves (`officers.sign`); None where a name has to do."""
 
+    @property
+    def policy_version(self) -> int | None:
+        """The version of the policy, None if none is active."""
+        return None if self.policy is None else self.policy.version
+
     def recipients(self) -> list[Recipient]:
         """Every other member in good standing: those for whom there is anything to decide."""
         return [
@@ -137,16 +139,31 @@ class Publisher:
             rows = drafts.waiting_rows(connection, ids)
             before = self._versions_before(connection, [row.rid for row in rows if row.ver > 1])
             gone = recalls.tombstones(connection, {(self.node, row.rid) for row in rows if row.ver > 1})
-            unsure = settlements.missing(connection, [recipient.id for recipient in self.recipients()])
+            restored = doubts.restored_at(connection, self)
         found: list[_Signed | Refused] = []
         for row in rows:
             if (self.node, row.rid) in gone:
                 found.append(Refused(row.reference, (RECALLED,)))
-            elif unsure is not None and (row.ver > 1 or row.created_at <= unsure[0]):
-                # Who holds what was signed before the restore would be shown a second envelope of the same version.
-                found.append(Refused(row.reference, (UNSURE.format(peers=", ".join(unsure[1])),)))
             else:
                 found.append(self._sign(row, before.get(row.rid), now=now))
+        doubtful = {row.id: row.reference for row in rows if restored and (row.ver > 1 or row.created_at <= restored)}
+        return self._without_doubt(database, found, doubtful, now=now) if doubtful else found
+
+    def _without_doubt(
+        self, database: Database, prepared: Sequence[_Signed | Refused], doubtful: Mapping[int, str], *, now: int
+    ) -> list[_Signed | Refused]:
+        """Refuse what was signed though somebody may hold another envelope of the same version (`doubts`)."""
+        found: list[_Signed | Refused] = []
+        with database.read() as connection:
+            for item in prepared:
+                peers: list[str] = []
+                if isinstance(item, _Signed) and item.draft in doubtful:
+                    peers = doubts.missing(connection, self, item.issued, item.attributes, now=now)
+                    if peers:
+                        fault = doubts.UNSURE.format(peers=", ".join(peers))
+                        found.append(Refused(doubtful[item.draft], (fault,)))
+                if not peers:
+                    found.append(item)
         return found
 
     def _write(
@@ -226,6 +243,7 @@ class Publisher:
         """
         report = ReleaseReport()
         approved = approvals.of(connection, rows)
+        restored = doubts.restored_at(connection, self)
         self._supersede(connection, rows)
         offer = Offer(self, connection, by=by, now=now, second=None)
         for row in rows:
@@ -236,6 +254,12 @@ class Publisher:
                 handling=handling, groups=groups, signer=self.signer, now=now, token=self.token,
             )  # fmt: skip
             attributes, facets, title = schema.read(groups, handling=handling)
+            if restored:
+                peers = doubts.missing(
+                    connection, self, issued, attributes, now=now, handling=Handling.from_json(handling)
+                )
+                if peers:
+                    raise Maintenance(doubts.UNSURE.format(peers=", ".join(peers)))
             signed = _Signed(0, (0, "", 0), issued, attributes, facets, title)
             (row_id,) = records.keep(connection, [signed.version(row.handling)], now=now)
             floor = Handling.from_json(handling)

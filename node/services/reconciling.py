@@ -189,7 +189,7 @@ class Reconciler:
     def _offer(self, connection: Connection, newest: Any, rids: list[str], *, now: int) -> None:
         """Offer what came back to those with whom this node has settled already: they were not told of it then."""
         publisher = self.publisher()
-        if rids and publisher.policy is not None and held_up(newest, publisher) is None:
+        if rids and publisher.policy is not None and settlements.held_up(newest, publisher.policy_version) is None:
             applying.Review(publisher, publisher.policy, now=now).batch(connection, rids=rids, limit=None)
 
     def _end(self, peer: str, message: Inventory, now: int) -> dict[str, Any]:
@@ -243,7 +243,9 @@ def settle(database: Database, publisher: Publisher, peer: str, *, now: int, bat
             row = settlements.of_peer(connection, newest.id, peer, for_update=True)
             if row is not None and row.settled_at is not None:
                 return True
-            if row is None or row.inventory_at is None or held_up(newest, publisher) is not None:
+            if row is None or row.inventory_at is None:
+                return False
+            if settlements.held_up(newest, publisher.policy_version) is not None:
                 return False
             last = restate(connection, publisher, peer, after=row.offered_after, now=now)
             if last is None:
@@ -253,19 +255,6 @@ def settle(database: Database, publisher: Publisher, peer: str, *, now: int, bat
             settlements.note(connection, newest.id, peer, offered_after=last)
         batches = None if batches is None else batches - 1
     return False
-
-
-def held_up(restoration: Any, publisher: Publisher) -> str | None:
-    """Why nothing can be offered again yet, as a sentence; None if nothing stands in the way."""
-    wanted, active = restoration.policy_version, publisher.policy
-    if wanted is None or restoration.accepted_by is not None:
-        return None
-    if active is not None and active.policy.version >= wanted:
-        return None
-    return (
-        f"policy version {wanted} was in force before the restore, and the database has "
-        f"{'none' if active is None else f'version {active.policy.version}'}: activate it again, or accept this one"
-    )
 
 
 def settle_all(database: Database, publisher: Publisher, *, now: int) -> set[str]:

@@ -64,7 +64,8 @@ def reissue(
     """Sign again and offer, in batches of one transaction each; what was done stays done if it is broken off.
 
     Raises `Refused` while the key that would sign is not one that peers accept: rotate it first, or wait until the
-    directory lists the new one.
+    directory lists the new one. Raises `Maintenance` after a restore, at a record whose next version may be out already
+    (`doubts`): what was signed before it stays.
     """
     try:
         publisher.directory.key(publisher.signer.kid, use="record", at=now, node=publisher.node)

@@ -115,7 +115,7 @@ class Person:
         >>> Person("Amina Said").match("SAID, Amína (consignee)")
         ('name', 100)
         >>> Person("Amina Said").match("Amina Saeed"), Person("Amina Said").match("Omar Bakari")
-        (('similar', 86), None)
+        (('similar', 89), None)
         >>> Person("", ("AB-123 456",)).match("passport ab123456")
         ('identifier', 100)
         """

@@ -73,6 +73,20 @@ def missing(connection: Connection, peers: Iterable[str]) -> tuple[int, list[str
     return (newest.at, left) if left else None
 
 
+def held_up(newest: Row[Any], active: int | None) -> str | None:
+    """Why nothing can be offered again yet, as a sentence; None if nothing stands in the way.
+
+    `newest`: the restoration. `active`: the version of the policy in force, None if there is none.
+    """
+    wanted = newest.policy_version
+    if wanted is None or newest.accepted_by is not None or (active is not None and active >= wanted):
+        return None
+    return (
+        f"policy version {wanted} was in force before the restore, and the database has "
+        f"{'none' if active is None else f'version {active}'}: activate it again, or accept this one"
+    )
+
+
 def ready(connection: Connection) -> list[str]:
     """Peers whose inventory is in, and to whom not everything is offered again."""
     newest = current(connection)

@@ -92,7 +92,7 @@ PAGES = {
     "it is another recipient's": ({"feed": "ZA/KE/bulk/0"}, "not-found"),
     "it is another sender's": ({"feed": "KE/TZ/bulk/0"}, "not-found"),
     "it is of another lane": ({"feed": "ZA/TZ/urgent/0"}, "not-found"),
-    "it is of another epoch": ({"feed": "ZA/TZ/bulk/1"}, "not-found"),
+    "it is of another epoch": ({"feed": "ZA/TZ/bulk/1"}, "bad-signature"),
     "its feed is no feed": ({"feed": "ZA/TZ/bulk"}, "malformed"),
     "its entries are no list": ({"entries": {}}, "malformed"),
     "an entry is no object": ({"entries": ["x", "y"]}, "malformed"),

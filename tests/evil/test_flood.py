@@ -160,7 +160,9 @@ def test_a_peer_with_a_million_entries_is_taken_in_by_its_share_and_goes_on_in_t
 
 @pytest.mark.parametrize("reserve", [0, 2**60])
 def test_below_the_disk_s_reserve_nothing_is_taken_in_and_what_is_held_is_served(reserve, sqlite_database, tmp_path):
-    membership = SimpleNamespace(current=lambda: FED.directory, stale=lambda _now: False)
+    membership = SimpleNamespace(
+        current=lambda: FED.directory, stale=lambda _now: False, claim=lambda *_given, **_named: False
+    )
     exchange = Exchange(
         node="TZ", database=sqlite_database, membership=membership, log_signer=FED.signer("TZ", "log"),
         http_signer=FED.signer("TZ", "http"), client=None, poll_seconds=60.0, directory_url=None,

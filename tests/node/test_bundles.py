@@ -11,6 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import select, update
 
+from crypto.signer import FileSigner
 from federation import bundles
 from federation.errors import FederationError
 from federation.trust import DirectoryMirror, folder_fetch
@@ -256,7 +257,7 @@ def test_a_sender_whose_new_keys_are_not_known_yet_brings_the_directory_that_lis
     home = homes["KE"]
     (home.settings.home / "keys" / "log.key").unlink()
     secret = (home.settings.home / "keyfile").read_bytes().strip()
-    type(home.signer("http")).generate().save(home.settings.home / "keys" / "log.key", secret)
+    FileSigner.generate().save(home.settings.home / "keys" / "log.key", secret)
     home.opened.clear()
     authority.add(office, home.card(), replace=True)
     authority.publish(office, now=now)

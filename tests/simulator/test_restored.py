@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import select
 
+from federation.errors import Maintenance
 from federation.feed import parse_leaf
 from node.services.checking import fsck
 from node.storage import settlements
@@ -137,6 +138,34 @@ def test_after_a_restore_a_withdrawal_outruns_every_counter_that_the_peer_has_se
     rid = world.rid(reference)
     assert (rid, 5) in held(world, "GB")
     assert not [key for key in held(world, "TZ") if key[0] == rid]
+
+
+def test_what_may_be_out_already_waits_for_those_who_may_have_it_and_for_nobody_else(two):
+    world = two
+    first = world.write("KE", "seizure")
+    world.calm()
+    then = snapshot(world, "KE")
+    world.write("KE", "seizure", first)
+    world.calm()
+    restore(world, "KE", then)
+    world.newest[first] = 1
+    with pytest.raises(AssertionError, match=r"may be out already: wait until TZ have shown what they hold"):
+        world.write("KE", "seizure", first)
+    with (
+        pytest.raises(Maintenance, match="wait until TZ have shown"),
+        world.nodes["KE"].database.write() as connection,
+    ):
+        row = rows(world, "KE", record, record.c.iss == "KE")[0]
+        world.publisher("KE").sign_again(connection, [row], by="officer", now=world.now)
+    assert [row.ver for row in rows(world, "KE", record, record.c.iss == "KE")] == [1]
+    fresh = world.write("KE", "seizure")
+    world.calm()
+    assert settled(world, "KE") == {"TZ"}, "ZA, a member too, has never shown anything"
+    assert (world.rid(fresh), 1) in held(world, "TZ")
+    world.newest[first] = 2
+    world.write("KE", "seizure", first)
+    world.calm()
+    assert (world.rid(first), 3) in held(world, "TZ")
 
 
 def test_no_old_cursor_is_accepted_silently(world):

@@ -185,7 +185,7 @@ def test_a_wrong_key_file_is_told_and_no_key_is_lost(tell: Callable[..., Answer]
     assert answer.status == 1
     assert "key" in answer.err
     assert "Traceback" not in answer.err
-    assert sorted(path.name for path in (home / "keys").iterdir()) == ["http.key", "log.key", "record.key"]
+    assert sorted(path.name for path in (home / "keys").iterdir()) == ["enc.key", "http.key", "log.key", "record.key"]
 
 
 def test_a_refused_file_keeps_nothing_and_a_bad_row_never_stops_the_rest(
