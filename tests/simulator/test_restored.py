@@ -151,12 +151,9 @@ def test_what_may_be_out_already_waits_for_those_who_may_have_it_and_for_nobody_
     world.newest[first] = 1
     with pytest.raises(AssertionError, match=r"may be out already: wait until TZ have shown what they hold"):
         world.write("KE", "seizure", first)
-    with (
-        pytest.raises(Maintenance, match="wait until TZ have shown"),
-        world.nodes["KE"].database.write() as connection,
-    ):
-        row = rows(world, "KE", record, record.c.iss == "KE")[0]
-        world.publisher("KE").sign_again(connection, [row], by="officer", now=world.now)
+    old = rows(world, "KE", record, record.c.iss == "KE")
+    with world.nodes["KE"].database.write() as connection, pytest.raises(Maintenance, match="wait until TZ have shown"):
+        world.publisher("KE").sign_again(connection, old, by="officer", now=world.now)
     assert [row.ver for row in rows(world, "KE", record, record.c.iss == "KE")] == [1]
     fresh = world.write("KE", "seizure")
     world.calm()
