@@ -54,6 +54,33 @@ class Fed:
         nodes = [{**entry, **members} if entry["id"] == node else entry for entry in self.document["nodes"]]
         return self.changed(nodes=nodes)
 
+    def rotated(self, node: str, use: KeyUse) -> Fed:
+        """The next version of the federation: a node signs with a new key of one use, and the old one is listed on."""
+        old, new = self.signer(node, use), FileSigner.generate()
+        nodes = []
+        for entry in self.document["nodes"]:
+            fresh = [
+                {**key, "kid": new.kid, "x": new.public.jwk()["x"]} for key in entry["keys"] if key["kid"] == old.kid
+            ]
+            nodes.append({**entry, "keys": [*entry["keys"], *fresh]})
+        signers = {**self.signers, node: {**self.signers[node], use: new}}
+        document = {**self.document, "nodes": nodes, "version": self.document["version"] + 1}
+        return _fed(signers, self.openers, document)
+
+    def revoked(self, kid: str, *, since: int) -> Fed:
+        """The next version of the federation, in which a key is stolen since then."""
+        nodes = [
+            {
+                **entry,
+                "keys": [
+                    {**key, "revoked": {"since": since, "reason": "stolen"}} if key["kid"] == kid else key
+                    for key in entry["keys"]
+                ],
+            }
+            for entry in self.document["nodes"]
+        ]
+        return self.changed(nodes=nodes, version=self.document["version"] + 1)
+
     def with_key(self, node: str, use: KeyUse, **members: Any) -> Fed:
         """The same federation with other members in one key: exp=..., revoked={...}."""
         nodes = [

@@ -43,6 +43,19 @@ def upgrade() -> None:
     op.create_index("ix_recall_iss_at", "recall", ["iss", "at"])
     op.create_index("ix_recall_kid", "recall", ["kid"])
     op.create_table(
+        "recall_again",
+        sa.Column("iss", sa.String(32), nullable=False),
+        sa.Column("rid", sa.String(36), nullable=False),
+        sa.Column("kid", sa.String(43), nullable=False),
+        sa.Column("ver", sa.BigInteger(), nullable=False),
+        sa.Column("jh", sa.String(43), nullable=False),
+        sa.Column("jwt", sa.Text(), nullable=False),
+        sa.Column("came_by", sa.String(32), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("iss", "rid", "kid", name="pk_recall_again"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "recall_road",
         sa.Column("feed", ROWID, nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
@@ -75,6 +88,7 @@ def downgrade() -> None:
     op.drop_table("recall_sent")
     op.drop_index("ix_recall_road_iss_rid", table_name="recall_road")
     op.drop_table("recall_road")
+    op.drop_table("recall_again")
     op.drop_index("ix_recall_kid", table_name="recall")
     op.drop_index("ix_recall_iss_at", table_name="recall")
     op.drop_index("ix_recall_state_due", table_name="recall")

@@ -114,7 +114,7 @@ def reissue(
     context: typer.Context,
     by: Annotated[str | None, typer.Option(help="Who signs again. Default: the user of this machine.")] = None,
 ) -> None:
-    """Sign again, as next versions, all records of this node that stand under a revoked key, and offer them."""
+    """Sign again, as next versions, all records and recalls of this node under a revoked key, and offer them."""
     from node.services import reissuing
 
     at = session(context)
@@ -123,13 +123,13 @@ def reissue(
         with at.out.progress("reissue") as progress:
             done = reissuing.reissue(
                 home.database, home.publisher(), by=officer(by), now=home.clock(),
-                told=lambda so_far: progress(so_far.records, so_far.records),
+                told=lambda so_far: progress(so_far.records + so_far.recalls, so_far.records + so_far.recalls),
             )  # fmt: skip
     if at.out.json:
-        at.out.result({"records": done.records, "entries": done.entries, "recipients": sorted(done.recipients)})
-    elif not done.records:
-        at.out.line("No record in use stands under a revoked key of this node.")
+        value = {"records": done.records, "recalls": done.recalls, "entries": done.entries}
+        at.out.result({**value, "recipients": sorted(done.recipients)})
+    elif not done.records and not done.recalls:
+        at.out.line("No record in use and no recall stands under a revoked key of this node.")
     else:
-        at.out.line(
-            f"{done.records} records are signed again and offered to {', '.join(sorted(done.recipients)) or 'nobody'}."
-        )
+        whom = ", ".join(sorted(done.recipients)) or "nobody"
+        at.out.line(f"{done.records} records and {done.recalls} recalls are signed again and offered to {whom}.")

@@ -13,6 +13,7 @@ Trust: `by` and `second` are what the caller knows of its officers. Who may reca
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -96,6 +97,36 @@ def recall(
     recalls.sent(connection, sent)
     report.entries, report.recipients = out.entries, out.recipients
     return report
+
+
+def sign_again(
+    connection: Connection, publisher: Publisher, rows: Sequence[Row[Any]], *, by: str, now: int
+) -> RecallReport:
+    """Sign own recalls again with today's key, as the next version of each, and offer them to all who were concerned.
+
+    For recalls whose key is revoked: whoever got them too late to know that they are older than the theft has undone
+    them. `rows` are recalls of this node that are in force.
+    """
+    rids = [row.rid for row in rows]
+    holders = everybody_who_got(connection, publisher.node, rids)
+    everybody = set().union(*holders.values())
+    out = Outgoing(connection, recipients=everybody, by=by, now=now, token=publisher.token)
+    granted = feeds.grants(connection, publisher.node, rids)
+    sent: list[tuple[Any, ...]] = []
+    for row in rows:
+        tomb = {"reason": row.reason, "effect": row.effect}
+        tombstone = _sign(connection, publisher, row.rid, tomb=tomb | _reference(row), now=now)
+        recalls.change(
+            connection, publisher.node, row.rid, ver=tombstone.ver, jh=tombstone.jh, kid=tombstone.kid,
+            jwt=tombstone.jwt,
+        )  # fmt: skip
+        recalls.exhume(connection, publisher.node, row.rid)
+        records.bury(connection, iss=publisher.node, rid=row.rid, ver=tombstone.ver, jwt=tombstone.jwt, now=now)
+        mine = {recipient: given for (recipient, rid), given in granted.items() if rid == row.rid}
+        sent += _offer(out, tombstone, holders[row.rid], mine)
+    out.write()
+    recalls.sent(connection, sent)
+    return RecallReport(rids, out.entries, out.recipients)
 
 
 def forward(
@@ -182,14 +213,16 @@ def _sign(
     connection: Connection, publisher: Publisher, rid: str, *, tomb: Mapping[str, Any], now: int
 ) -> VerifiedRecord:
     """The tombstone that follows the record's last version, or an earlier tombstone that asked for less."""
-    last = records.by_key(connection, publisher.node, rid)[0]
-    known = recalls.get(connection, publisher.node, rid)
-    ver, prev = (last.ver, last.jh) if known is None else (known.ver, known.jh)
+    last = recalls.get(connection, publisher.node, rid) or records.by_key(connection, publisher.node, rid)[0]
     issued = issue_record(
-        fed=publisher.fed, iss=publisher.node, rid=rid, ver=ver + 1, prev=prev, kind="tombstone", sch=SCHEMA,
+        fed=publisher.fed, iss=publisher.node, rid=rid, ver=last.ver + 1, prev=last.jh, kind="tombstone", sch=SCHEMA,
         handling=publisher.handling, groups={}, signer=publisher.signer, now=now, token=publisher.token, tomb=tomb,
     )  # fmt: skip
     return reopen_record(issued.jwt, [])
+
+
+def _reference(row: Row[Any]) -> dict[str, Any]:
+    return {} if row.ref is None else {"ref": json.loads(row.ref)}
 
 
 def _offer(

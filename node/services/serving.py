@@ -170,12 +170,18 @@ class Server:
 def _tombstones(connection: Connection, items: Sequence[Row[Any]]) -> dict[int, str]:
     """The bodies of recalls among the entries: a tombstone is shown to whoever has an entry that names it."""
     leaves = {item.n: parse_leaf(item.leaf) for item in items if _RECALLS in item.leaf}
-    kept = recalls.tombstones(connection, {(leaf.iss, leaf.rid) for leaf in leaves.values()}) if leaves else {}
+    keys = {(leaf.iss, leaf.rid) for leaf in leaves.values()}
+    kept = recalls.tombstones(connection, keys) if leaves else {}
+    further = recalls.further_tombstones(connection, keys) if leaves else {}
     found = {}
     for n, leaf in leaves.items():
         jwt = kept.get((leaf.iss, leaf.rid))
-        # Not the one that the entry names: another one has taken its place, or the recall is void.
-        if jwt is not None and sdjwt.jwt_hash(jwt) == leaf.jh:
+        if jwt is None:
+            continue  # the recall is void
+        if sdjwt.jwt_hash(jwt) != leaf.jh:
+            # Another one has taken its place, or it is one more of the same record.
+            jwt = further.get((leaf.iss, leaf.rid, leaf.jh))
+        if jwt is not None:
             found[n] = sdjwt.present(jwt, [])
     return found
 

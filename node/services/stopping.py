@@ -86,6 +86,7 @@ def entomb(
     """Stop the use of a record, and erase it now or later. True if this changed anything.
 
     A second tombstone of the same record changes nothing, but for one that asks for erasure while the content is here.
+    If another key signed it, it is kept: the recall stands by it should the first key turn out to be stolen (`void`).
     `by` and `second` are the officers of an own recall, `decided_by` who approved one that was held.
     """
     iss, rid, tomb = tombstone.iss, tombstone.rid, dict(tombstone.tomb or {})
@@ -102,6 +103,11 @@ def entomb(
             records.bury(connection, iss=iss, rid=rid, ver=tombstone.ver, jwt=tombstone.jwt, now=now)
             _erase(connection, iss, rid, now=now)
             return True
+        if tombstone.kid != known.kid:
+            recalls.keep_another(
+                connection, iss=iss, rid=rid, kid=tombstone.kid, ver=tombstone.ver, jh=tombstone.jh, jwt=tombstone.jwt,
+                came_by=came_by, at=now,
+            )  # fmt: skip
         return False
     keeping.tell_of_withdrawal(connection, iss, rid, keeping.RECALLED, now)
     before = _stop(connection, iss, rid)
@@ -188,14 +194,18 @@ def erase_due(connection: Connection, *, now: int, limit: int = BATCH) -> list[t
 def void(connection: Connection, *, directory: Directory, node: str, now: int) -> list[tuple[str, str]]:
     """Undo recalls that came after their key is said to have been stolen; returns (iss, rid) of each.
 
-    What was stopped and is still here comes back into use. What was erased stays erased: its originator has to offer it
-    again. Own recalls are left: this node's officers know what they did, and recall again with the new key.
+    A recall that stands by another tombstone, under a sound key, is none of them. What was stopped and is still here
+    comes back into use. What was erased stays erased: its originator has to offer it again. Own recalls are left: this
+    node's officers know what they did, and sign again with the new key (`reissuing`).
     """
     undone = []
     revoked = [key.kid for key in revoked_record_keys(directory) if key.node != node]
     for row in recalls.by_keys(connection, revoked):
         if not is_void(row.kid, row.at, directory):
             continue
+        if row.state in recalls.IN_FORCE and _stands_by_another(connection, row, directory):
+            continue
+        recalls.unsent(connection, row.iss, row.rid)
         if row.state in recalls.IN_FORCE:
             recalls.exhume(connection, row.iss, row.rid)
         if row.state == recalls.STOPPED:
@@ -209,6 +219,21 @@ def void(connection: Connection, *, directory: Directory, node: str, now: int) -
     if undone:
         log.error("recalls void", problem=str(ProblemType.REVOKED_KEY), count=len(undone))
     return undone
+
+
+def _stands_by_another(connection: Connection, row: Row[Any], directory: Directory) -> bool:
+    """Put another tombstone of the record, that is not void, in the place of one that is."""
+    for other in recalls.others(connection, row.iss, row.rid):
+        if is_void(other.kid, other.at, directory):
+            continue
+        recalls.change(
+            connection, row.iss, row.rid, ver=other.ver, jh=other.jh, kid=other.kid, jwt=other.jwt,
+            came_by=other.came_by,
+        )  # fmt: skip
+        recalls.exhume(connection, row.iss, row.rid)
+        records.bury(connection, iss=row.iss, rid=row.rid, ver=other.ver, jwt=other.jwt, now=other.at)
+        return True
+    return False
 
 
 def touched(connection: Connection, keys: Sequence[tuple[str, str]]) -> list[int]:

@@ -9,7 +9,7 @@ from sqlalchemy import delete as sql_delete
 
 from node.storage.database import insert_rows
 from node.storage.tables import disclosure, feed_out, grant_out, tombstone
-from node.storage.tables.recalls import recall, recall_road, recall_sent
+from node.storage.tables.recalls import recall, recall_again, recall_road, recall_sent
 from node.storage.tables.relay import relay_reported
 
 if TYPE_CHECKING:
@@ -68,6 +68,27 @@ def by_keys(connection: Connection, kids: Collection[str]) -> list[Row[Any]]:
         return []
     statement = select(recall).where(recall.c.state != VOID, recall.c.kid.in_(sorted(kids)))
     return list(connection.execute(statement.order_by(recall.c.at, recall.c.rid)))
+
+
+def keep_another(connection: Connection, **values: Any) -> None:
+    """Keep a further tombstone of a recalled record; of each key the first."""
+    key = [getattr(recall_again.c, name) == values[name] for name in ("iss", "rid", "kid")]
+    if connection.execute(select(recall_again.c.ver).where(*key)).first() is None:
+        connection.execute(recall_again.insert().values(**values))
+
+
+def others(connection: Connection, iss: str, rid: str) -> list[Row[Any]]:
+    """Further tombstones of a recalled record, in the order in which they came."""
+    statement = select(recall_again).where(recall_again.c.iss == iss, recall_again.c.rid == rid)
+    return list(connection.execute(statement.order_by(recall_again.c.at, recall_again.c.kid)))
+
+
+def own_by_keys(connection: Connection, node: str, kids: Collection[str], *, limit: int) -> list[Row[Any]]:
+    """Own recalls in force that were signed with one of these keys."""
+    if not kids:
+        return []
+    statement = select(recall).where(recall.c.iss == node, recall.c.state.in_(IN_FORCE), recall.c.kid.in_(sorted(kids)))
+    return list(connection.execute(statement.order_by(recall.c.at, recall.c.rid).limit(limit)))
 
 
 def recent(connection: Connection, iss: str, *, since: int) -> int:
@@ -210,6 +231,11 @@ def sent(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     insert_rows(connection, recall_sent, ("iss", "rid", "recipient", "feed", "lane", "epoch", "n", "at"), rows)
 
 
+def unsent(connection: Connection, iss: str, rid: str) -> None:
+    """Forget to whom a tombstone was passed on: it is void, and the next one goes to all of them."""
+    connection.execute(sql_delete(recall_sent).where(recall_sent.c.iss == iss, recall_sent.c.rid == rid))
+
+
 def sent_of(connection: Connection, keys: Collection[tuple[str, str]]) -> list[Row[Any]]:
     """To whom tombstones were offered."""
     rids = sorted({rid for _, rid in keys})
@@ -243,4 +269,16 @@ def tombstones(connection: Connection, keys: Collection[tuple[str, str]]) -> dic
     for start in range(0, len(rids), CHUNK):
         rows = connection.execute(select(tombstone).where(tombstone.c.rid.in_(rids[start : start + CHUNK])))
         found |= {(row.iss, row.rid): row.jwt for row in rows}
+    return found
+
+
+def further_tombstones(
+    connection: Connection, keys: Collection[tuple[str, str]]
+) -> dict[tuple[str, str, str | None], str]:
+    """The JWTs of further tombstones of recalled records, by (iss, rid, jh)."""
+    rids = sorted({rid for _, rid in keys})
+    found: dict[tuple[str, str, str | None], str] = {}
+    for start in range(0, len(rids), CHUNK):
+        rows = connection.execute(select(recall_again).where(recall_again.c.rid.in_(rids[start : start + CHUNK])))
+        found |= {(row.iss, row.rid, row.jh): row.jwt for row in rows}
     return found

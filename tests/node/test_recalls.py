@@ -9,13 +9,13 @@ from sqlalchemy import select
 from federation.errors import NotFound
 from federation.policy import compile_policy, load_policy
 from federation.receipts import verify_receipt
-from node.services import adopting, checking, drafting, recall_board, recall_decisions, recalling, settling
+from node.services import adopting, checking, drafting, recall_board, recall_decisions, recalling, reissuing, settling
 from node.services.intake import PeerDesk
 from node.services.outgoing import Outgoing, Terms
 from node.services.publishing import Publisher
 from node.services.serving import Server, accept_receipt
 from node.services.stopping import DAY, RecallRules
-from node.storage import drafts, records
+from node.storage import drafts, recalls, records
 from node.storage.tables import disclosure, feed_out, grant_out, quarantine, record, tombstone
 from node.storage.tables.recalls import recall, recall_sent
 from node.storage.tables.relay import relay_reported
@@ -401,3 +401,80 @@ def test_what_leaves_says_nothing_of_the_record_but_its_name(place):
     with place.database("KE").read() as connection:  # the old entry of the record shows it no more
         bulk = json.loads(server.page(connection, recipient="TZ", lane="bulk", start=0, limit=9, note=None, now=NOW))
     assert "s" not in bulk["entries"][0]
+
+
+def sign_again(place, node="KE"):
+    return reissuing.reissue(place.database(node), place.publisher(node), by="officer", now=place.now)
+
+
+def test_a_recall_that_was_undone_with_its_stolen_key_stands_again_once_it_is_signed_again(place):
+    rid = place.release()
+    place.pull("TZ", "KE")
+    place.now += 100
+    place.recall(rid)
+    place.pull("TZ", "KE")
+    old = place.fed.signer("KE")
+    place.fed = place.fed.rotated("KE", "record").revoked(old.kid, since=place.now - 50)
+    assert place.settle("TZ").void == 1
+    assert place.in_use("TZ") == {rid}
+    assert sign_again(place).recalls == 1
+    assert sign_again(place) == reissuing.Reissued()
+    place.pull("TZ", "KE")
+    assert place.settle("TZ").void == 0
+    assert place.in_use("TZ") == set()
+    assert place.states(rid)["TZ"] == "applied"
+
+
+def test_a_recall_that_is_signed_again_before_its_key_is_revoked_elsewhere_is_never_undone(place):
+    rid = place.release(rules=[{**EVERYBODY[0], "nodes": ["RILO-ESA", "TZ"]}])
+    for node in ("RILO-ESA", "TZ"):
+        place.pull(node, "KE")
+    pass_on(place, rid, ["GB"])
+    place.recall(rid)
+    for node, peer in (("RILO-ESA", "KE"), ("TZ", "KE"), ("GB", "RILO-ESA")):
+        place.pull(node, peer)
+    rotated = place.fed.rotated("KE", "record")
+    newest = rotated.revoked(place.fed.signer("KE").kid, since=NOW - 1)
+    place.fed = newest
+    assert sign_again(place).recalls == 1
+    place.fed = rotated  # the others know the new key, and not yet that the old one was stolen
+    for node, peer in (("RILO-ESA", "KE"), ("TZ", "KE"), ("GB", "RILO-ESA")):
+        place.pull(node, peer)
+    place.fed = newest
+    for node in ("RILO-ESA", "TZ", "GB"):
+        assert place.settle(node).void == 0
+        assert place.in_use(node) == set()
+        assert place.rows(node, tombstone)[0].jwt == place.rows("KE", tombstone)[0].jwt
+
+
+def test_a_recall_passed_on_that_was_undone_is_passed_on_again_when_it_is_signed_again(place):
+    rid = place.release(rules=[{**EVERYBODY[0], "nodes": ["RILO-ESA"]}])
+    place.pull("RILO-ESA", "KE")
+    pass_on(place, rid, ["GB"])
+    place.pull("GB", "RILO-ESA", "bulk")
+    place.recall(rid)
+    place.pull("RILO-ESA", "KE")
+    place.pull("GB", "RILO-ESA")
+    place.fed = place.fed.rotated("KE", "record").revoked(place.fed.signer("KE").kid, since=NOW - 1)
+    assert (place.settle("RILO-ESA").void, place.settle("GB").void) == (1, 1)
+    sign_again(place)
+    place.pull("RILO-ESA", "KE")
+    place.pull("GB", "RILO-ESA")
+    assert place.rows("GB", tombstone)[0].jwt == place.rows("KE", tombstone)[0].jwt
+
+
+def test_who_stole_a_newer_key_cannot_undo_a_recall_by_recalling_once_more(place):
+    rid = place.release()
+    place.pull("TZ", "KE")
+    place.recall(rid)
+    place.pull("TZ", "KE")
+    honest = place.rows("TZ", tombstone)[0].jwt
+    place.fed = place.fed.rotated("KE", "record")
+    thief = place.fed.signer("KE")
+    with place.database("KE").write() as connection:
+        recalling.sign_again(connection, place.publisher(), [recalls.get(connection, "KE", rid)], by="thief", now=NOW)
+    place.pull("TZ", "KE")
+    place.fed = place.fed.rotated("KE", "record").revoked(thief.kid, since=NOW - 1)
+    assert place.settle("TZ").void == 0
+    assert place.rows("TZ", tombstone)[0].jwt == honest
+    assert place.in_use("TZ") == set()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.evil.bad import BAD
+from tests.simulator import keys
 from tests.simulator.world import EVIL
 
 if TYPE_CHECKING:
@@ -176,6 +177,25 @@ def carry_a_bundle(world: World, *, pick: int, damage: int) -> None:
 def relay(world: World) -> None:
     """The hub passes on what it may of what it holds."""
     world.pass_on()
+
+
+@move
+def rotate_a_key(world: World, *, node: int, use: str) -> None:
+    """A node signs with a new key."""
+    keys.rotate(world, name(world, node), use)
+
+
+@fault
+def steal_a_key(world: World, *, node: int, back: int) -> None:
+    """A node's record key is revoked, from so many seconds ago."""
+    keys.steal(world, name(world, node), back=back)
+
+
+@move
+def sign_again(world: World, *, node: int) -> None:
+    """A node signs again what its revoked keys had signed."""
+    if name(world, node) not in world.amnesic:
+        keys.sign_again(world, name(world, node))
 
 
 @move

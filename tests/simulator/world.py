@@ -49,8 +49,9 @@ from node.storage.nonces import Nonces
 from node.storage.tables import draft, record, tombstone
 from tests.evil.peer import EvilFeed, EvilPeer
 from tests.factories import NOW, make_federation
-from tests.simulator import content, restoring
+from tests.simulator import content, keys, restoring
 from tests.simulator.naive import shown_groups
+from tests.simulator.reference import Crash, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,10 +67,6 @@ MINIMAL: Final = {
     "alert": {"headline", "texts", "subject", "pattern", "place_coarse", "links"},
 }  # fmt: skip
 FAULTS: Final = ("drop request", "drop answer", "duplicate", "late", "older answer", "truncate")
-
-
-class Crash(Exception):  # noqa: N818 - what happens to the node
-    """The process of a node ends here."""
 
 
 class CrashingDatabase:
@@ -106,45 +103,6 @@ class SimNode:
     loops: dict[str, PeerLoop] = field(default_factory=dict)
     opened: list[tuple[str, Any]] = field(default_factory=list)
     """Pages that were applied, by their sender: to be applied again."""
-
-
-@dataclass
-class Version:
-    """One version of a record in the reference: which groups it has, and which token is hidden in which."""
-
-    node: str
-    kind: str
-    ver: int
-    groups: set[str]
-    granted: dict[str, set[str]] = field(default_factory=dict)
-    """Recipient → groups granted of this version now; empty once a later version took its place."""
-    ever: dict[str, set[str]] = field(default_factory=dict)
-    """The same, never emptied: what may have arrived and may still be held."""
-    relayed: dict[str, set[str]] = field(default_factory=dict)
-    """Recipient → groups that the hub may pass on to it now."""
-    ever_relayed: dict[str, set[str]] = field(default_factory=dict)
-    """The same, never emptied: the hub goes by what it has heard."""
-
-    def grant(self, recipient: str, groups: set[str]) -> None:
-        self.granted[recipient] = groups
-        self.ever[recipient] = self.ever.get(recipient, set()) | groups
-
-    def relay(self, recipient: str, groups: set[str]) -> None:
-        self.relayed[recipient] = groups
-        self.ever_relayed[recipient] = self.ever_relayed.get(recipient, set()) | groups
-
-    def end(self) -> None:
-        """Nobody may have anything of it any more: a later version took its place, or it was recalled."""
-        self.granted = {who: set() for who in self.granted}
-        self.relayed = {who: set() for who in self.relayed}
-
-    def at_rest(self, recipient: str) -> set[str]:
-        """What a recipient holds once everything has arrived, over both roads."""
-        return self.granted.get(recipient, set()) | self.relayed.get(recipient, set())
-
-    def at_all(self, recipient: str) -> set[str]:
-        """What a recipient may have been given at some time."""
-        return self.ever.get(recipient, set()) | self.ever_relayed.get(recipient, set())
 
 
 @dataclass
@@ -340,8 +298,8 @@ class World:
                 event.listen(database.writer, "connect", _hurry)
             self.nodes[name] = SimNode(name, database, CrashingDatabase(database), CrashingDatabase(database))
         self.cut: set[frozenset[str]] = set()
-        self.tokens: dict[str, tuple[str, int, str]] = {}
-        """Token → (reference, version, group)."""
+        self.tokens: dict[str, tuple[str, tuple[int, ...], str]] = {}
+        """Token → (reference, the versions that it is in, group)."""
         self.versions: dict[tuple[str, int], Version] = {}
         self.newest: dict[str, int] = {}
         self.sent: list[Sent] = []
@@ -392,17 +350,27 @@ class World:
         """Bytes leave a node: nothing in them may be what the recipient was not granted by now."""
         self.sent.append(Sent(sender, recipient, what, data))
         for token in content.tokens_in(data):
-            reference, ver, group = self.tokens[token]
-            version = self.versions.get((reference, ver))
-            if version is None:
-                self.leaks.append(f"{sender} sent {recipient} in a {what} what was lost of {reference} v{ver}")
-                continue
-            if recipient == version.node and group in version.at_all(sender):
-                continue  # given back to its originator, who lost it
-            if sender == HUB and group in version.ever_relayed.get(recipient, set()):
-                continue
-            if version.node != sender or group not in version.granted.get(recipient, set()):
-                self.leaks.append(f"{sender} sent {recipient} in a {what} the {group} of {reference} v{ver}")
+            reference, vers, group = self.tokens[token]
+            versions = [self.versions[reference, ver] for ver in vers if (reference, ver) in self.versions]
+            if not versions:
+                self.leaks.append(f"{sender} sent {recipient} in a {what} what was lost of {reference} v{vers}")
+            elif not any(self._may_leave(version, group, sender, recipient) for version in versions):
+                self.leaks.append(f"{sender} sent {recipient} in a {what} the {group} of {reference} v{vers}")
+
+    @staticmethod
+    def _may_leave(version: Version, group: str, sender: str, recipient: str) -> bool:
+        if recipient == version.node and group in version.at_all(sender):
+            return True  # given back to its originator, who lost it
+        if sender == HUB and group in version.ever_relayed.get(recipient, set()):
+            return True
+        return version.node == sender and group in version.granted.get(recipient, set())
+
+    def renew_faces(self, me: str) -> None:
+        """A node has another key: what holds the old one is made anew."""
+        node = self.nodes[me]
+        node.loops.clear()
+        if node.app is not None:
+            node.app = self._face(node)
 
     def evil_feed(self, recipient: str, lane: str) -> EvilFeed:
         return self.evil_feeds.setdefault((recipient, lane), self.evil.feed(recipient, lane))
@@ -466,7 +434,8 @@ class World:
         return None
 
     def round(self, me: str) -> None:
-        """Pull both lanes of every peer once, as far as it goes."""
+        """Look at the directory, and pull both lanes of every peer once, as far as it goes."""
+        keys.look(self, me)
         for peer in [*self.nodes, EVIL]:
             if peer != me:
                 for lane in ("urgent", "bulk"):
@@ -496,6 +465,8 @@ class World:
             for me in self.nodes:
                 self.go_on_with_recalls(me)
         self.amnesic.clear()
+        if any([keys.sign_again(self, me) for me in self.nodes]):  # noqa: C419 - all of them, not up to the first
+            self.calm()
 
     def recall(self, reference: str, *, effect: str) -> None:
         """The originator recalls a record: nobody may have anything of it any more."""
@@ -769,7 +740,7 @@ class World:
         self.newest[reference] = ver
         self.rid(reference)
         for token, group in hidden:
-            self.tokens[token] = (reference, ver, group)
+            self.tokens[token] = (reference, (ver,), group)
         for who, groups in self.through_the_hub(version).items():
             version.relay(who, groups)
         if before is not None:

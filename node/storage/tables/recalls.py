@@ -41,6 +41,22 @@ recall: Final = Table(
 can be undone; `due` is when what is stopped is erased; `by` and `second_by` are the officers of an own recall,
 `decided_by` whoever approved, refused or confirmed one of another node."""
 
+recall_again: Final = Table(
+    "recall_again",
+    metadata,
+    Column("iss", String(32), primary_key=True),
+    Column("rid", String(36), primary_key=True),
+    Column("kid", String(43), primary_key=True),
+    Column("ver", BigInteger, nullable=False),
+    Column("jh", String(43), nullable=False),
+    Column("jwt", Text, nullable=False),
+    Column("came_by", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Further tombstones of a record that is recalled already, one for each key: if the key of the first one turns out to
+have been stolen, the recall stands by another."""
+
 recall_road: Final = Table(
     "recall_road",
     metadata,
