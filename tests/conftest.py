@@ -15,11 +15,21 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, Phase, settings
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from node.storage.database import Database
+
+settings.register_profile(
+    "mutation",  # `make mutation`: the same examples for each mutant; that one fails is enough, and slow is no fault
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(autouse=True)
