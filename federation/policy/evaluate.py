@@ -66,7 +66,7 @@ def decide_all(
         second_release=second_release,
     )
     evaluation = Evaluation(ground)
-    return [Decision(who, outcome) for who, outcome in zip(recipients, evaluation.outcomes(recipients), strict=True)]
+    return list(map(Decision, recipients, evaluation.outcomes(recipients)))
 
 
 def decide(
@@ -173,8 +173,7 @@ class Evaluation:
         """Return the groups that go into the feed, and those answered with (replicate implies query)."""
         policy = self._ground.policy
         feed = self._covered(applied & policy.replicates)
-        on_request = applied & ~policy.replicates
-        return feed, feed | self._covered(on_request) if on_request else feed
+        return feed, feed | self._covered(applied & ~policy.replicates)
 
     def _covered(self, rules: int) -> int:
         """Join the groups of these rules."""

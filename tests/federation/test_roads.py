@@ -1,4 +1,4 @@
-"""What one sender's entries claim, and what the claims of all senders add up to (`tests/node/test_roads.py`: stored)."""
+"""What the entries of one sender claim, and what all claims add up to (stored: `tests/node/test_roads.py`)."""
 
 import itertools
 from dataclasses import replace
