@@ -36,8 +36,9 @@ soak: $(STAMP) ## play schedules of faults in the simulator (SECONDS=60, or SCHE
 	@$(BIN)/python -m tests.simulator.soak --jobs $(JOBS) $(if $(SCHEDULES),--schedules $(SCHEDULES),--seconds $(or $(SECONDS),60)) $(ARGS)
 
 mutation: $(STAMP) ## change what decides, line by line, and see tests fail: the last line counts the changes noticed
+	@rm -rf mutants
 	@$(BIN)/mutmut run --max-children $(JOBS) $(ARGS) > mutants.log 2>&1 || { tail -20 mutants.log; exit 1; }
-	@$(BIN)/mutmut results --all true | awk '/: survived/ {s++; print} /: (killed|timeout)/ {k++} END {printf "{\"killed\":%d,\"survived\":%d,\"share\":%.3f}\n", k, s, k / (k + s)}'
+	@$(BIN)/mutmut results --all true | awk -f tests/mutation.awk
 
 lint: $(STAMP) ## ruff, mypy, import contracts
 	@$(BIN)/ruff check .

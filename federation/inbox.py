@@ -232,19 +232,18 @@ def judge(opened: OpenedPage, *, directory: Directory, holdings: Holdings, room:
     `room` bounds how many recalls take effect; without it, all do.
     """
     page = opened.page
-    leaves: list[Leaf | FederationError] = []
+    read: list[tuple[PageEntry, Leaf | FederationError]] = []
     for entry in page.entries:
         try:
-            leaves.append(parse_leaf(entry.e))
+            read.append((entry, parse_leaf(entry.e)))
         except FederationError as error:
-            leaves.append(error)
-    keys = {(leaf.iss, leaf.rid) for leaf in leaves if isinstance(leaf, Leaf) and leaf.op != "epoch"}
+            read.append((entry, error))
+    keys = {(leaf.iss, leaf.rid) for _, leaf in read if isinstance(leaf, Leaf) and leaf.op != "epoch"}
     held = dict(holdings.held(keys)) if keys else {}
     verify = opened.verdict
     road = Road(page.feed.sender, page.feed.recipient, opened.at)
     effects: list[Effect] = []
-    for offset, (entry, leaf) in enumerate(zip(page.entries, leaves, strict=True)):
-        n = page.start + offset
+    for n, (entry, leaf) in enumerate(read, page.start):
         if isinstance(leaf, FederationError):
             effects.append(Quarantine(n, None, entry, leaf.problem, leaf.detail))
             continue
@@ -508,7 +507,7 @@ def _note(held: dict[tuple[str, str], Held], effect: Effect) -> None:
             same = ver == leaf.ver and version.jh == leaf.jh
             versions[ver] = replace(version, mask=version.mask & leaf.gm if same else 0)
     versions.setdefault(leaf.ver, HeldVersion(leaf.jh, 0))
-    held[key] = Held(gc=leaf.gc, tombstoned=known.tombstoned, versions=versions, bound=bind(bound, effect))
+    held[key] = Held(gc=leaf.gc, versions=versions, bound=bind(bound, effect))
 
 
 def _noted(known: Held, effect: Along, versions: dict[int, HeldVersion]) -> Held:

@@ -54,7 +54,7 @@ def relayed(
             wanted[rule.relay.to] = (groups | ground.covers[place] & outcome.feed, min(days, rule.relay.days))
     found: list[Relayed] = []
     for to, (groups, days) in sorted(wanted.items(), key=lambda item: sorted(item[0])):
-        name = next((word.partition(":")[2] for word in to if ":" in word), None)
+        name = next((word.removeprefix("group:") for word in to if word.startswith("group:")), None)
         listed = (to if name is None else members_of(name)) - {hub.recipient, policy.country}
         found += _clauses(name, listed, groups, days, everybody, outcome)
     return tuple(found)

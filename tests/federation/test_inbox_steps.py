@@ -231,22 +231,16 @@ def test_a_late_body_of_which_nothing_was_left_is_skipped(bound, held, gc):
 
 
 def test_less_reduces_and_is_remembered():
-    held = Held(gc=1, versions={1: version(ONE, CASE | METHOD), 2: version(TWO)})
-    case = Case(TWO, op="less", gc=2, gm=gm(TWO.mask("case")), body=None, grant=None, held=held)
+    held = Held(gc=1, versions={1: version(ONE, 0b111), 2: version(TWO, 0b011)})
+    case = Case(TWO, op="less", gc=2, gm=gm(0b110), body=None, grant=None, held=held)
     assert case.effect == Reduce(0, case.leaf)
-    left = {1: version(ONE, 0), 2: version(TWO, TWO.mask("case"))}
-    assert case.after == Held(gc=2, versions=left, bound=Bound(2, 2, TWO.mask("case")))
-
-
-def test_less_leaves_only_what_is_granted_and_held():
-    held = Held(gc=1, versions={1: version(ONE, CASE | TRANSPORT)})
-    case = Case(ONE, op="less", gc=2, gm=gm(CASE | METHOD), body=None, held=held)
-    assert case.after.versions == {1: version(ONE, CASE)}
+    left = {1: version(ONE, 0), 2: version(TWO, 0b010)}
+    assert case.after == Held(gc=2, versions=left, bound=Bound(2, 2, 0b110))
 
 
 def test_less_of_another_envelope_of_the_version_leaves_nothing():
-    held = Held(gc=1, versions={1: version(ONE)})
-    case = Case(TWIN, op="less", gc=2, gm=gm(TWIN.mask()), body=None, held=held)
+    held = Held(gc=1, versions={1: version(ONE, 0b111)})
+    case = Case(TWIN, op="less", gc=2, gm=gm(0b111), body=None, held=held)
     assert case.after.versions == {1: version(ONE, 0)}
 
 
@@ -332,7 +326,8 @@ LACKING = [
     (Bound(3, 1, CASE), None, True),
     (Bound(3, 1, CASE | METHOD), CASE, True),
     (Bound(3, 1, CASE), CASE, False),
-    (Bound(3, 1, METHOD), None, False),  # the entry does not grant what was left
+    (Bound(3, 1, 1), None, True),
+    (Bound(3, 1, 0b110 & ~CASE), None, False),  # the entry does not grant what was left
     (Bound(2, 1, CASE), None, False),  # of an earlier counter than the newest
     (Bound(3, 2, CASE), None, False),  # of another version
     (None, None, False),
@@ -342,7 +337,7 @@ LACKING = [
 @pytest.mark.parametrize(("bound", "mask", "lacking"), LACKING)
 def test_a_body_is_waited_for_where_a_withdrawal_left_what_nothing_has_brought(bound, mask, lacking):
     versions = None if mask is None else {1: version(ONE, mask)}
-    wanted = CASE if mask is None else CASE | METHOD
+    wanted = CASE | 1 if mask is None else CASE | METHOD
     case = Case(ONE, body=None, gm=gm(wanted), held=Held(gc=3, versions=versions, bound=bound))
     assert type(case.effect) is (Await if lacking else Skip)
 
@@ -419,6 +414,11 @@ def test_a_grant_that_cannot_be_read_is_put_aside():
     case = Case(ONE, grant={"gid": "A", "tlp": "pink"})
     assert case.aside("malformed")
     assert "the entry's handling obligations: tlp" in case.effect.detail
+
+
+def test_the_same_obligations_under_two_grant_ids_are_read_once():
+    first, second = (Case(ONE, op="tighten", body=None, grant={**OBLIGED, "gid": gid}) for gid in ("A" * 22, "B" * 22))
+    assert first.effect.handling is second.effect.handling
 
 
 # ---- what cannot stand beside what is held ------------------------------------------------------------------
@@ -612,6 +612,12 @@ def test_a_hub_brings_the_issuer_s_leave_with_every_body_and_names_it():
     assert nothing.aside("no-relay-grant")
     waiting = relayed(ONE, grants=None, body=None)
     assert waiting.effect == Await(0, waiting.leaf, waiting.entry)
+
+
+def test_a_body_that_came_without_leave_is_not_opened():
+    for rg in (text_hash(leave()), None):
+        case = Case(Leafed(ONE, rg=rg), sender=HUB, body="no token", rg=None if rg else leave())
+        assert case.aside("no-relay-grant")
 
 
 def test_only_a_regional_office_passes_on():

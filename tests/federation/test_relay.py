@@ -203,6 +203,68 @@ def test_what_the_office_itself_may_not_have_is_not_passed_on():
     ]
 
 
+def rule(name, *, groups=("goods",), to='"group:ncp@3"', days=30, when='node = ["RILO-ESA"]', legal="", relay=True):
+    lines = [
+        "[[rule]]", f'id = "{name}"', 'effect = "grant"', f"groups = {json.dumps(list(groups))}",
+        f"when = {{ {when} }}",
+        f"relay = {{ to = {to}, days = {days} }}" if relay else "", f'legal = ["{legal}"]' if legal else "",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+HEAD = POLICY.partition("[[rule]]")[0]
+
+
+def test_a_rule_that_is_not_for_the_office_lets_it_pass_nothing_on():
+    plain = rule("plain", relay=False)
+    assert offers(HEAD + plain) == []
+    assert offers(HEAD + plain + rule("others", when='country = ["TZ"]')) == []
+    assert offers(HEAD + plain + rule("here")) == [("ncp@3", None, {"goods"}, 30)]
+
+
+def test_a_rule_that_is_closed_lets_nothing_be_passed_on():
+    over = HEAD + "valid_until = 2020-01-01\n" + rule("plain", relay=False)
+    assert offers(over + rule("closed", legal="MAA")) == []
+    assert offers(over + rule("open")) == [("ncp@3", None, {"goods"}, 30)]
+
+
+def test_only_what_the_rules_with_leave_grant_is_passed_on():
+    both = HEAD + rule("plain", relay=False, groups=["goods", "route"]) + rule("onward", groups=["route", "value"])
+    assert offers(both) == [("ncp@3", None, {"route"}, 30)]
+
+
+def test_two_rules_for_the_same_members_are_one_leave_for_the_shorter_time():
+    for first, second in ((10, 20), (20, 10)):
+        text = HEAD + rule("one", days=first) + rule("two", groups=["route"], days=second)
+        assert offers(text) == [("ncp@3", None, {"goods", "route"}, 10)]
+
+
+def test_rules_for_different_members_are_leaves_of_their_own_in_a_fixed_order():
+    parts = [
+        rule("named", to='["UG", "TZ"]', groups=["route"], days=5),
+        rule("all", to='"group:ncp@3"'),
+        rule("one", to='["TZ"]'),
+        rule("old", to='"group:ncp@1"', groups=["right"]),
+    ]
+    expected = [
+        (None, {"TZ"}, {"goods"}, 30), (None, {"TZ", "UG"}, {"route"}, 5),
+        ("ncp@1", None, {"right"}, 30), ("ncp@3", None, {"goods"}, 30),
+    ]  # fmt: skip
+    assert offers(HEAD + "".join(parts)) == expected
+    assert offers(HEAD + "".join(reversed(parts))) == expected
+
+
+def test_neither_the_office_nor_the_originator_is_a_member_to_pass_on_to():
+    assert offers(HEAD + rule("named", to='["TZ", "KE", "RILO-ESA"]')) == [(None, {"TZ"}, {"goods"}, 30)]
+
+
+def test_everything_that_is_withheld_from_a_member_is_left_out():
+    more = WITHHOLD.replace("not-to-uganda", "nor-this").replace("route", "goods")
+    assert offers(POLICY + WITHHOLD + more) == [("ncp@3", {"TZ"}, {"goods", "route"}, 30)]
+    wide = HEAD + rule("wide", groups=["case", "goods", "route"]) + WITHHOLD + more
+    assert offers(wide) == [("ncp@3", {"UG"}, {"case"}, 30), ("ncp@3", {"TZ"}, {"case", "goods", "route"}, 30)]
+
+
 FAULTY = {
     "a relay in a withhold": (POLICY + WITHHOLD + 'relay = { to = "group:ncp@3" }', "rule[1].relay"),
     "a group without a version": (POLICY.replace("ncp@3", "ncp"), "rule[0].relay.to"),
