@@ -505,6 +505,29 @@ def test_a_depth_beyond_the_limit_is_refused(where, profile):
     assert depths == list(range(1, 8))
 
 
+def test_the_value_of_an_array_element_stands_one_level_below_its_array():
+    def opens(depth):
+        value = "x"
+        for _ in range(depth):
+            value = [value]
+        deep = element(value)
+        return verify(token({"x": [{"...": digest(deep)}]}, [deep]))
+
+    # The payload and the array are two levels.
+    assert [depth for depth in range(1, 12) if _holds(opens, depth)] == list(range(1, 7))
+    inside = element([{"...": digest(element([[[["x"]]]]))}])
+    outside = {"x": [{"...": digest(inside)}]}
+    assert verify(token(outside, [inside, element([[[["x"]]]])])).payload == {"x": [[[[[["x"]]]]]]}
+
+
+def test_what_is_kept_is_read_under_the_profile_unless_it_is_told_otherwise():
+    fraction = member("a", 1.5)
+    for signed, shown in ((jwt({"a": 1.5}), []), (jwt(over(fraction)), [fraction])):
+        with pytest.raises((MalformedToken, DisclosureRefused)):
+            sdjwt.reopen(signed, shown)
+        assert sdjwt.reopen(signed, shown, profile=False).payload == {"a": 1.5}
+
+
 def _holds(opens, depth):
     try:
         opens(depth)
