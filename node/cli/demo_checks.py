@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
+from rich.text import Text
 
 from federation.envelope import verify_record
 from federation.feed import LANES
@@ -20,6 +21,10 @@ from node.storage.database import Database
 from node.storage.records import count_by_state
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
     from node.cli.demo_federation import Demonstration
 
 TAMPERED_SENDER = "GB"
@@ -33,6 +38,13 @@ class Check:
     sentence: str
     held: bool
     detail: str
+
+
+def tell(console: Console, checks: Sequence[Check]) -> None:
+    """Print what was checked, a line each."""
+    for check in checks:
+        line = Text("  ").append("held   " if check.held else "FAILED ", "green" if check.held else "bold red")
+        console.print(line.append(f"{check.sentence} ({check.detail})"))
 
 
 def pages(show: Demonstration, sender: str, recipient: str) -> list[bytes]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,17 +18,18 @@ import httpx
 from node.app import Home, open_home
 from node.cli.demo_checks import Check
 from node.settings import config_folder
-from node.storage import feeds, quarantine
+from node.storage import feeds, quarantine, records
 from node.storage.tables import draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from rich.console import Console
 
 START_SECONDS: Final = 30.0
-COMMAND_SECONDS: Final = 120.0
+PATIENCE_SECONDS: Final = 60.0
+"""How long a chapter waits for what has to come over the network, before it says that it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +70,21 @@ class Demonstration:
     folder: Path
     console: Console
     _ports: dict[str, int] = field(default_factory=dict)
-    _servers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _servers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _moved: dict[str, Path] = field(default_factory=dict)
     _homes: dict[str, Home] = field(default_factory=dict)
     released: int = 0
     imported: int = 0
 
     def home(self, node: str) -> Path:
         """The folder of a node."""
-        return self.folder / node.lower()
+        return self._moved.get(node, self.folder / node.lower())
+
+    def move(self, node: str, home: Path) -> None:
+        """From now on the node lives in another folder; its server has to be stopped first."""
+        if node in self._homes:
+            self._homes.pop(node).close()
+        self._moved[node] = home
 
     def url(self, node: str) -> str:
         """The address of a node."""
@@ -89,31 +97,40 @@ class Demonstration:
         return self._homes[node]
 
     def command(self, node: str, *words: str) -> str:
-        """Give a command as this node's officer would, and return what it prints."""
-        line = [sys.executable, "-m", "node", "--home", str(self.home(node)), *words]
-        done = subprocess.run(line, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)  # noqa: S603 - our own command
-        if done.returncode:
-            raise CommandFailed(
-                f"tidewaiter {' '.join(words)} (as {node}): {done.stderr.strip() or done.stdout.strip()}"
-            )
-        return done.stdout
+        """Give a command as this node's officer would, and return what it prints.
+
+        It is the command line's own function, in this process: starting Python anew for each of the commands would
+        take longer than all that they do.
+        """
+        from node.cli.main import run
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = run(["--home", str(self.home(node)), *words])
+        if status:
+            said = err.getvalue().strip() or out.getvalue().strip()
+            raise CommandFailed(f"tidewaiter {' '.join(words)} (as {node}): {said}")
+        return out.getvalue()
+
+    def told(self, node: str, *words: str) -> Any:
+        """What a command answers with `--json`."""
+        return json.loads(self.command(node, *words, "--json").splitlines()[-1])
+
+    def say(self, text: str) -> None:
+        """A few sentences of the story."""
+        self.console.print(text, markup=False, highlight=False)
 
     def found(self) -> None:
         """Make the homes and the directory; everybody joins by the root's fingerprint."""
         self.console.print("making four homes, a development directory and its keys")
         for player in PLAYERS:
             self._ports[player.id] = _free_port()
-        self._each(PLAYERS, self._found)
+        for player in PLAYERS:
+            self._found(player)
         self.command(AUTHORITY, "directory", "init", "--fed", "demonstration")
         for player in PLAYERS:
             self.command(AUTHORITY, "directory", "add", str(self._card(player)))
         self.command(AUTHORITY, "directory", "publish")
-
-    @staticmethod
-    def _each(players: tuple[Player, ...], work: Callable[[Player], None]) -> None:
-        """Let the players do something, two at a time: they are as independent as administrations are."""
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(work, players))
 
     def _card(self, player: Player) -> Path:
         return self.home(player.id) / "card.json"
@@ -127,23 +144,39 @@ class Demonstration:
     def start(self) -> None:
         """Start the four servers; the three administrations join through the fourth's address."""
         self.console.print("starting four nodes, each a process of its own with its own SQLite database")
-        self._serve(AUTHORITY)
+        self.serve(AUTHORITY)
+        self._wait_ready(AUTHORITY, live=True)
         fingerprint = _fingerprint(self.home(AUTHORITY))
-
-        def join(player: Player) -> None:
+        for player in ADMINISTRATIONS:
             self.command(player.id, "join", self.url(AUTHORITY), "--root", fingerprint, "--yes")
-            self._serve(player.id)
-
-        self._each(ADMINISTRATIONS, join)
+            self.serve(player.id)
         for player in PLAYERS:
             self._wait_ready(player.id)
 
-    def _serve(self, node: str) -> None:
+    def serve(self, node: str, *, wait: bool = False) -> None:
+        """Start the server of a node, and if told so wait until it is ready."""
         log = (self.home(node) / "server.log").open("wb")
         line = [sys.executable, "-m", "node", "--home", str(self.home(node)), "serve"]
-        self._servers.append(subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT))  # noqa: S603 - our own command
+        self._servers[node] = subprocess.Popen(line, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 - our own command
         log.close()
-        self._wait_ready(node, live=True)
+        if wait:
+            self._wait_ready(node)
+
+    def stop_server(self, node: str) -> None:
+        """End one server, as a power cut would not: it closes its database."""
+        self._end([self._servers.pop(node)])
+
+    @staticmethod
+    def _end(servers: Collection[subprocess.Popen[bytes]]) -> None:
+        for server in servers:
+            if server.poll() is None:
+                server.terminate()
+        for server in servers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(10)
+            if server.poll() is None:
+                server.kill()
+                server.wait()
 
     def _wait_ready(self, node: str, *, live: bool = False) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -157,8 +190,10 @@ class Demonstration:
 
     def fill(self) -> None:
         """Everybody activates its policy; the administrations import their published seizures."""
-        self._each(PLAYERS, self._activate)
-        self._each(ADMINISTRATIONS, self._import)
+        for player in PLAYERS:
+            self._activate(player)
+        for player in ADMINISTRATIONS:
+            self._import(player)
 
     def _activate(self, player: Player) -> None:
         policy = self.home(player.id) / "policy.toml"
@@ -192,7 +227,8 @@ class Demonstration:
 
     def publish(self) -> None:
         """Release everything; then each contact point publishes an alert drawn from one of its seizures."""
-        self._each(ADMINISTRATIONS, self._publish)
+        for player in ADMINISTRATIONS:
+            self._publish(player)
         self.released = sum(self._released(player.id) for player in ADMINISTRATIONS)
 
     def _publish(self, player: Player) -> None:
@@ -218,12 +254,26 @@ class Demonstration:
     def wait_for_receipts(self, limit: float) -> bool:
         """Wait until every feed is confirmed to its last entry."""
         self.console.print("waiting until every feed has its receipt")
+        return self.until(self.confirmed, limit)
+
+    def confirmed(self) -> bool:
+        """Whether every feed is confirmed to its last entry."""
+        return all(row.receipt_size == row.size for player in PLAYERS for row in self.out_feeds(player.id))
+
+    @staticmethod
+    def until(holds: Callable[[], bool], limit: float = PATIENCE_SECONDS) -> bool:
+        """Wait until something holds; False if it does not within `limit` seconds."""
         deadline = time.monotonic() + limit
         while time.monotonic() < deadline:
-            if all(row.receipt_size == row.size for player in PLAYERS for row in self.out_feeds(player.id)):
+            if holds():
                 return True
             time.sleep(0.1)
-        return False
+        return holds()
+
+    def versions(self, node: str, iss: str, rid: str) -> dict[int, str]:
+        """Version → state, of what a node has of a record."""
+        with self.opened(node).database.read() as connection:
+            return {row.ver: row.state for row in records.by_key(connection, iss, rid)}
 
     def out_feeds(self, node: str) -> list[Any]:
         """The feeds that a node has given."""
@@ -262,15 +312,8 @@ class Demonstration:
     def stop(self) -> None:
         """End the servers that were started here."""
         for home in self._homes.values():
-            home.database.close()
-        for server in self._servers:
-            if server.poll() is None:
-                server.terminate()
-        for server in self._servers:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(10)
-            if server.poll() is None:
-                server.kill()
+            home.close()
+        self._end(self._servers.values())
 
 
 def _free_port() -> int:

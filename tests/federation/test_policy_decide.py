@@ -750,7 +750,7 @@ def shipped(name):
 
 GB = Recipient(id="GB", country="GB", region="EUR", roles=words("member"))
 SHIPPED = {
-    "the region gets goods and route": ("region-goods", GB, {}, {"case", "goods", "right", "route"}),
+    "the region gets goods, pictures and route": ("region-goods", GB, {}, {"case", "goods", "media", "right", "route"}),
     "another region gets nothing": ("region-goods", CN, {}, set()),
     "the regional office gets the minimal form": (
         "region-goods",

@@ -1,0 +1,36 @@
+"""What the demonstration plays after the first exchange: the hard half of a federation, a chapter each.
+
+A chapter gives the product's own commands, says in a few lines what happens, and returns what it checked. One that
+cannot go on (a command was refused) has failed, and the next one is played all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from node.cli.demo_checks import Check, tell
+from node.cli.demo_federation import CommandFailed
+from node.cli.demo_pictures import without_its_position
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from node.cli.demo_federation import Demonstration
+
+CHAPTERS: Final[tuple[tuple[str, Callable[[Demonstration], list[Check]]], ...]] = (
+    ("A picture arrives without its GPS", without_its_position),
+)
+
+
+def play(show: Demonstration) -> list[Check]:
+    """Play all chapters, each under its heading and with its checks under it; all checks."""
+    found: list[Check] = []
+    for number, (title, chapter) in enumerate(CHAPTERS, 1):
+        show.console.rule(f"[bold]{number}. {title}")
+        try:
+            checks = chapter(show)
+        except CommandFailed as error:
+            checks = [Check("the chapter comes to its end", held=False, detail=str(error))]
+        tell(show.console, checks)
+        found += checks
+    return found
