@@ -9,6 +9,11 @@ inclusion proof. Checkpoints are signed by the node's `log` key under the origin
 out in every receipt and on request, and peers keep them: whoever changes a row, takes one out, puts one in or makes the
 whole tree anew after that cannot show the tree that the kept checkpoint is of.
 
+A node that was restored from a backup has lost rows that it signed. It begins a new epoch (`federation.logepochs`): the
+origin has the epoch's number behind it, the leaves go on from those that came back. So checkpoints of before can still
+be compared: either the log continues one, whatever its epoch, or that checkpoint is of rows for which nothing vouches
+any more, and whoever kept it says so. Two roots at one size of one epoch stay what they are: a fork.
+
 `verify_export` is the auditor's whole work. It needs the lines of an export and checkpoints that somebody else kept,
 and no node, no database and no network; `federation.verifylog` is the command around it.
 
@@ -17,6 +22,7 @@ Trust: the export and the proofs are hostile, made by the node that is audited. 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +31,7 @@ from crypto.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from crypto.errors import CryptoError
 from federation.errors import FeedFork, Malformed, Refused
 from federation.feed import key_name
+from federation.logepochs import Opening, opening_of, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,15 +46,24 @@ MAX_PROOF: Final = 64
 """Hashes of a proof: a tree has at most 2^53 leaves."""
 MAX_ANSWER_BYTES: Final = 65_536
 LINE_DEPTH: Final = 3
+_EPOCH: Final = re.compile(r"[^\n]*/disclosures/([1-9][0-9]{0,15})\n", re.ASCII)
 
 
-def origin(fed: str, node: str) -> str:
-    """The origin line of a node's disclosure log.
+def origin(fed: str, node: str, epoch: int = 0) -> str:
+    """The origin line of a node's disclosure log in an epoch.
 
     >>> origin("test", "KE")
     'cnp/test/KE/disclosures'
+    >>> origin("test", "KE", 7)
+    'cnp/test/KE/disclosures/7'
     """
-    return f"cnp/{fed}/{node}/disclosures"
+    return f"cnp/{fed}/{node}/disclosures" + (f"/{epoch}" if epoch else "")
+
+
+def epoch_of(note: str) -> int:
+    """The epoch that a checkpoint's first line names; 0 where it names none, and for what is no such note."""
+    found = _EPOCH.match(note)
+    return int(found[1]) if found else 0
 
 
 def leaf_of(row: Mapping[str, Any], salt: bytes) -> bytes:
@@ -60,17 +76,19 @@ def leaf_of(row: Mapping[str, Any], salt: bytes) -> bytes:
     return merkle.leaf_hash(jcs.profile_bytes({"row": told, "salt": b64.encode(salt)}))
 
 
-def sign_head(*, fed: str, node: str, compact: merkle.CompactRange, signer: Signer) -> str:
+def sign_head(*, fed: str, node: str, compact: merkle.CompactRange, signer: Signer, epoch: int = 0) -> str:
     """The signed checkpoint of a node's disclosure log at its present size."""
     return sign_checkpoint(
-        origin=origin(fed, node), size=compact.size, root=compact.root(), key_name=key_name(fed, node), signer=signer
-    )
+        origin=origin(fed, node, epoch), size=compact.size, root=compact.root(), key_name=key_name(fed, node),
+        signer=signer,
+    )  # fmt: skip
 
 
 def open_head(note: str, *, fed: str, node: str, keys: Iterable[PublicKey]) -> Checkpoint:
-    """Open a checkpoint of a node's disclosure log; raises `Refused` in the protocol's word."""
+    """Open a checkpoint of a node's disclosure log, of whichever epoch; raises `Refused` in the protocol's word."""
     try:
-        return open_checkpoint(note, origin=origin(fed, node), key_name=key_name(fed, node), keys=keys)
+        named = origin(fed, node, epoch_of(note))
+        return open_checkpoint(note, origin=named, key_name=key_name(fed, node), keys=keys)
     except CryptoError as error:
         raise Refused.because(error) from error
 
@@ -78,9 +96,11 @@ def open_head(note: str, *, fed: str, node: str, keys: Iterable[PublicKey]) -> C
 def check_growth(*, before: Checkpoint, after: Checkpoint, proof: Sequence[bytes]) -> None:
     """Return when the log at `after` is the log at `before`, grown. Raises `FeedFork` otherwise.
 
-    Both are of one origin and signed. Two roots at one size are proof by themselves; a growth that cannot be proven is
-    the word of the one who asked.
+    Both are of one node and signed. Two roots at one size of one epoch are proof by themselves; a growth that cannot be
+    proven is the word of the one who asked.
     """
+    if epoch_of(after.note) < epoch_of(before.note):
+        raise FeedFork("the disclosure log went back to an epoch that had ended")
     if before.size == after.size:
         if before.root != after.root:
             raise FeedFork("two signed checkpoints of one size of the disclosure log have different roots")
@@ -97,14 +117,19 @@ def check_growth(*, before: Checkpoint, after: Checkpoint, proof: Sequence[bytes
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a node answers when it is asked for its newest checkpoint: the note, and the proof from an earlier size."""
+    """What a node answers when it is asked for its newest checkpoint: the note, and the proof from an earlier size.
+
+    `lost`: the earlier one was signed before an epoch that has ended, and the log does not continue it.
+    """
 
     note: str
     proof: tuple[bytes, ...]
+    lost: bool = False
 
     def dump(self) -> bytes:
         """The answer's bytes."""
-        return strictjson.dumps({"checkpoint": self.note, "proof": [b64.encode(each) for each in self.proof]})
+        told: dict[str, Any] = {"checkpoint": self.note, "proof": [b64.encode(each) for each in self.proof]}
+        return strictjson.dumps(told | ({"lost": True} if self.lost else {}))
 
     @classmethod
     def load(cls, data: bytes) -> Growth:
@@ -113,11 +138,13 @@ class Growth:
             value: Any = strictjson.parse_profile(data, max_bytes=MAX_ANSWER_BYTES, max_depth=2)
         except CryptoError as error:
             raise Malformed(f"the answer about the disclosure log is not strict JSON: {error}") from error
-        if not isinstance(value, dict) or value.keys() != {"checkpoint", "proof"}:
-            raise Malformed("the answer about the disclosure log has exactly checkpoint and proof")
+        if not isinstance(value, dict) or value.keys() - {"lost"} != {"checkpoint", "proof"}:
+            raise Malformed("the answer about the disclosure log has checkpoint and proof, and besides only lost")
         if not isinstance(value["checkpoint"], str):
             raise Malformed("checkpoint is a signed note")
-        return cls(value["checkpoint"], _hashes(value["proof"]))
+        if value.get("lost", True) is not True:
+            raise Malformed("lost is true, or is not there")
+        return cls(value["checkpoint"], _hashes(value["proof"]), "lost" in value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +153,7 @@ class Finding:
 
     n: int | None
     what: str
-    """edited, deleted, inserted, rewritten, truncated, misplaced or malformed."""
+    """edited, deleted, inserted, rewritten, truncated, misplaced, malformed; or lost: see `logepochs`."""
     detail: str
 
     def to_json(self) -> dict[str, Any]:
@@ -141,6 +168,13 @@ class Verdict:
     rows: int
     checked: tuple[int, ...]
     findings: tuple[Finding, ...]
+    openings: tuple[Opening, ...] = ()
+    """Where the log began anew, as its rows say."""
+
+    @property
+    def only_lost(self) -> bool:
+        """Whether nothing is wrong but that the log began anew behind a checkpoint that was kept."""
+        return bool(self.findings) and all(finding.what == "lost" for finding in self.findings)
 
     def __bool__(self) -> bool:
         return not self.findings
@@ -189,6 +223,8 @@ class _Reader:
         self._stated = merkle.CompactRange()
         self._findings: list[Finding] = []
         self._checked: list[int] = []
+        self._unlike: list[Checkpoint] = []
+        self._openings: list[Opening] = []
 
     def take(self, line: bytes) -> None:
         """One line."""
@@ -201,6 +237,7 @@ class _Reader:
             n, leaf = _position(value)
             row, salt = value.get("row"), value.get("salt")
             made = None if row is None else leaf_of(row, b64.decode(salt))
+            opening = None if row is None else opening_of(row)
         except (CryptoError, KeyError, TypeError, ValueError):
             self._find(at, "malformed", "the line is not of the form of an export")
             return
@@ -211,6 +248,8 @@ class _Reader:
             self._find(n, "deleted", "the row is gone; its leaf is still in the log")
         elif made != leaf:
             self._find(n, "edited", "the row is not the one that was logged: it does not give its leaf")
+        elif opening is not None:
+            self._openings.append(opening)
         self.look()
 
     def look(self) -> None:
@@ -218,20 +257,25 @@ class _Reader:
         for checkpoint in self._wanted.get(self._stated.size, ()):
             self._checked.append(checkpoint.size)
             if checkpoint.root != self._stated.root():
-                self._find(
-                    None, "rewritten",
-                    f"the first {checkpoint.size} leaves are not those that its signed checkpoint is over",
-                )  # fmt: skip
+                self._unlike.append(checkpoint)
 
     def verdict(self, checkpoints: Sequence[Checkpoint]) -> Verdict:
         """What came of it."""
         size = self._stated.size
-        for checkpoint in checkpoints:
-            if checkpoint.size > size:
+        for checkpoint in (*self._unlike, *(each for each in checkpoints if each.size > size)):
+            lost = words(epoch=epoch_of(checkpoint.note), size=checkpoint.size, openings=self._openings)
+            if lost is not None:
+                self._find(None, "lost", lost)
+            elif checkpoint.size > size:
                 self._find(
                     None, "truncated", f"a checkpoint was signed over {checkpoint.size} rows, the export has {size}"
                 )
-        return Verdict(size, tuple(self._checked), tuple(self._findings))
+            else:
+                self._find(
+                    None, "rewritten",
+                    f"the first {checkpoint.size} leaves are not those that its signed checkpoint is over",
+                )  # fmt: skip
+        return Verdict(size, tuple(self._checked), tuple(self._findings), tuple(self._openings))
 
     def _find(self, n: int | None, what: str, detail: str) -> None:
         if len(self._findings) < MAX_FINDINGS:

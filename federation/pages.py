@@ -45,6 +45,8 @@ PAGE_DEPTH: Final = 3
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _MEMBERS: Final = frozenset({"feed", "from", "to", "entries", "checkpoint", "head", "dir"})
+MAX_LOG: Final = 4_096
+"""Characters of `log`: a note with one signature has some hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ class VerifiedPage:
     checkpoint: Checkpoint
     head: Checkpoint
     directory_version: int
+    log: str | None = None
+    """The newest checkpoint of the recipient's own disclosure log that the sender keeps: unverified, shown back."""
 
     @property
     def complete(self) -> bool:
@@ -83,8 +87,12 @@ def build_page(
     checkpoint: str,
     head: str,
     directory_version: int,
+    log: str | None = None,
 ) -> bytes:
-    """Write a page; `checkpoint` is the signed note at size `start + len(entries)`, `head` the newest one."""
+    """Write a page; `checkpoint` is the signed note at size `start + len(entries)`, `head` the newest one.
+
+    `log` is the newest checkpoint of the recipient's own disclosure log that is kept here, if there is one.
+    """
     members: list[dict[str, str]] = []
     for entry in entries:
         row = {"e": entry.e}
@@ -103,6 +111,7 @@ def build_page(
             "head": head,
             "dir": directory_version,
         }
+        | ({} if log is None else {"log": log})
     )
 
 
@@ -155,6 +164,7 @@ def verify_page(
         checkpoint=checkpoint,
         head=head,
         directory_version=page["dir"],
+        log=page.get("log"),
     )
 
 
@@ -195,13 +205,15 @@ def parse_page(data: bytes) -> dict[str, Any]:
         page: Any = strictjson.parse(data, max_depth=PAGE_DEPTH)
     except CryptoError as error:
         raise Malformed(f"the page is not strict JSON: {error}") from error
-    if not isinstance(page, dict) or page.keys() != _MEMBERS:
-        raise Malformed("the page has not exactly the members feed, from, to, entries, checkpoint, head, dir")
+    if not isinstance(page, dict) or page.keys() - {"log"} != _MEMBERS:
+        raise Malformed("the page has feed, from, to, entries, checkpoint, head and dir, and besides only log")
     numbers = (page["from"], page["to"], page["dir"])
     if any(type(number) is not int or not 0 <= number <= merkle.MAX_SIZE for number in numbers):
         raise Malformed("from, to and dir of a page are numbers")
     if not isinstance(page["checkpoint"], str) or not isinstance(page["head"], str):
         raise Malformed("checkpoint and head of a page are signed notes")
+    if not isinstance(page.get("log", ""), str) or len(page.get("log", "")) > MAX_LOG:
+        raise Malformed("log of a page is a signed note")
     _check_entries(page["entries"])
     found: dict[str, Any] = page
     return found

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 ROWS: Final = "rows.jsonl"
 HOLDS, BROKEN, NOT_CHECKED = 0, 1, 2
-_ORIGIN: Final = re.compile(r"cnp/(?P<fed>[A-Za-z0-9._-]{1,64})/(?P<node>[A-Z][A-Z0-9-]{1,31})/disclosures\n")
+_ORIGIN: Final = re.compile(
+    r"cnp/(?P<fed>[A-Za-z0-9._-]{1,64})/(?P<node>[A-Z][A-Z0-9-]{1,31})/disclosures(?:/[1-9][0-9]{0,15})?\n", re.ASCII
+)
 MAX_PROOF_BYTES: Final = 262_144
 
 
@@ -104,7 +106,7 @@ def _check_row(data: bytes, kept: Sequence[Checkpoint], *, fed: str, node: str, 
     proof = RowProof.load(data)
     # The proof leads to the note inside; that note must be one that was kept, for the node can sign any other.
     inside = open_head(proof.note, fed=fed, node=node, keys=keys)
-    if not any((one.size, one.root) == (inside.size, inside.root) for one in kept):
+    if not any((one.origin, one.size, one.root) == (inside.origin, inside.size, inside.root) for one in kept):
         raise Malformed(
             "the proof leads to another checkpoint than those that were kept: ask for a proof to one of them"
         )
@@ -118,9 +120,19 @@ def told(checked: Checked) -> list[str]:
         row = ", ".join(f"{name} {value}" for name, value in (checked.row or {}).items())
         return [f"The row stands in the disclosure log of {checked.node}: {row}"]
     verdict = checked.verdict
+    began = [f"It began anew at row {each.base}, {each.at} (seconds): {each.why}." for each in verdict.openings]
     if verdict:
         sizes = ", ".join(map(str, verdict.checked))
-        return [f"{verdict.rows} rows of {checked.node} are as they were logged; held against checkpoints of {sizes}."]
+        return [
+            f"{verdict.rows} rows of {checked.node} are as they were logged; held against checkpoints of {sizes}.",
+            *began,
+        ]
+    if verdict.only_lost:
+        last = (
+            f"The disclosure log of {checked.node} does not continue what was signed. Every row that it shows gives its"
+            " leaf; ask the node what was lost, and peers for checkpoints that it still continues."
+        )
+        return [*(each.detail for each in verdict.findings), *began, last]
     return [
         *(f"{'' if each.n is None else f'position {each.n}: '}{each.what}: {each.detail}" for each in verdict.findings),
         f"The disclosure log of {checked.node} is not the one that was signed.",

@@ -51,6 +51,7 @@ from node.services.pictures.ingest import Intake
 from node.services.pictures.likeness import Finder
 from node.services.pictures.workshop import Workshop
 from node.services.publishing import Publisher
+from node.services.pushing import road_to
 from node.services.reconciling import Reconciler
 from node.services.stopping import DAY, RecallRules
 from node.services.verifiers import Verifiers
@@ -272,10 +273,15 @@ class Home:
         return reconciling.settle_all(self.database, self.publisher(), now=self.clock())
 
     def desk(self, peer: str, verifiers: Verifiers) -> PeerDesk:
-        """A desk for what a peer brings otherwise than over the network."""
+        """A desk for what a peer brings otherwise than over the network.
+
+        A bundle is of yesterday, and so is the checkpoint of our log that it shows. Where there is another road, that
+        road carries newer ones; where there is none, the counters beside the database have to do.
+        """
+        alone = self.membership.joined() and road_to(self.membership.current(), self.settings.id, peer) == "bundles"
         return PeerDesk(
             peer=peer, node=self.settings.id, database=self.database, directory=self.membership.current,
-            log_signer=self.signer("log"), clock=self.clock, verifiers=verifiers,
+            log_signer=self.signer("log"), clock=self.clock, verifiers=verifiers, witness=alone,
         )  # fmt: skip
 
     def bundle_maker(self) -> BundleMaker:

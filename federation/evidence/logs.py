@@ -1,6 +1,6 @@
 """Forks of a disclosure log: a node that signed two histories of what it disclosed.
 
-    log-fork    a, b    two checkpoint notes of the accused's disclosure log, of one size with different roots
+    log-fork    a, b    two checkpoint notes of the accused's disclosure log, of one epoch and size, different roots
 
 They say nothing of any row: whoever wants to know what was changed asks for an export of each.
 
@@ -35,6 +35,8 @@ def prove_log_fork(evidence: Evidence, directory: Directory) -> Proven:
         open_head(evidence.text(name), fed=directory.fed, node=node, keys=[key.public for key in listed])
         for name in ("a", "b")
     )
+    if one.origin != other.origin:
+        raise EvidenceRefused("the notes are of two epochs: a log that began anew, and says so, is no fork")
     if one.size != other.size:
         raise EvidenceRefused("the notes are of two sizes: a log that grew is no fork")
     if one.root == other.root:

@@ -108,11 +108,11 @@ def router(face: PeerFace) -> APIRouter:
             chosen: Lane = "urgent" if lane == "urgent" else "bulk"
             start = number(request, "from", 0, 0)
             limit = number(request, "limit", MAX_ENTRIES, 1)
-            note = _note(request)
-            if note is not None and limit > FEW:
+            shown = note(request)
+            if shown is not None and limit > FEW:
                 face.exchange.busy()
             return await asyncio.to_thread(
-                _page, face, peer, chosen, start=start, limit=limit, note=note
+                _page, face, peer, chosen, start=start, limit=limit, note=shown
             ), "application/json"
 
         return await signed(face, request, answer)
@@ -289,7 +289,8 @@ def number(request: Request, name: str, default: int, least: int) -> int:
     return int(value)
 
 
-def _note(request: Request) -> str | None:
+def note(request: Request) -> str | None:
+    """The checkpoint that a request shows (`cp`), as text, unverified; raises `Malformed`."""
     value = request.query_params.get("cp")
     if value is None:
         return None

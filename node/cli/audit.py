@@ -39,6 +39,7 @@ def checkpoint(
     output: Annotated[Path | None, typer.Option(help="Write it into this file instead of printing it.")] = None,
 ) -> None:
     """Sign this node's disclosure log as it is now: to be printed, or given to somebody who keeps it."""
+    from federation import auditlog
     from node.services import disclosing
 
     at = session(context)
@@ -46,11 +47,11 @@ def checkpoint(
         fed, signer = home.membership.current().fed, home.signer("log")
         with home.database.write() as connection:
             note = disclosing.checkpoint(connection, fed=fed, node=home.settings.id, signer=signer)
-    size = int(note.splitlines()[1])
+    size, epoch = int(note.splitlines()[1]), auditlog.epoch_of(note)
     if output is not None:
         output.write_text(note, "utf-8")
     if at.out.json:
-        at.out.result({"size": size, "checkpoint": note})
+        at.out.result({"size": size, "epoch": epoch, "checkpoint": note})
     elif output is None:
         at.out.line(note.rstrip("\n"))
     else:
@@ -131,6 +132,10 @@ def peers(
     output: Annotated[
         Path | None, typer.Option(help="Write the newest checkpoint of --of into this file, for its auditor.")
     ] = None,
+    epoch: Annotated[
+        int | None,
+        typer.Option(help="Only of this epoch: a log that began anew (a node was restored) has more than one."),
+    ] = None,
     ask: Annotated[bool, typer.Option("--ask", help="Ask every peer for its newest one first.")] = False,
 ) -> None:
     """List the checkpoints of peers' disclosure logs that are kept here, and give them to auditors."""
@@ -145,10 +150,10 @@ def peers(
         if ask:
             asyncio.run(_ask(home))
         with home.database.read() as connection:
-            rows = auditing.peers(connection, of)
+            rows = [row for row in auditing.peers(connection, of) if epoch in {None, row["epoch"]}]
     if output is not None:
         if not rows:
-            raise Refusal(f"no checkpoint of {of} is kept here")
+            raise Refusal(f"no checkpoint of {of} is kept here" + ("" if epoch is None else f" of epoch {epoch}"))
         output.write_text(rows[0]["note"], "utf-8")
         at.out.say(f"The checkpoint of {of} over {rows[0]['size']} rows is in {output}.")
         return
@@ -156,9 +161,17 @@ def peers(
         at.out.result({"checkpoints": rows})
         return
     at.out.table(
-        ("node", "rows", "state", "came by", "kept since", "what is wrong"),
+        ("node", "epoch", "rows", "state", "came by", "kept since", "what is known of it"),
         [
-            (row["peer"], row["size"], row["state"], row["came_by"], instant(row["at"]), row.get("detail"))
+            (
+                row["peer"],
+                row["epoch"],
+                row["size"],
+                row["state"],
+                row["came_by"],
+                instant(row["at"]),
+                row.get("detail"),
+            )
             for row in rows
         ],
         empty="No checkpoint of another node is kept here yet: they come with receipts.",

@@ -2,8 +2,9 @@
 
 An export is a folder: `rows.jsonl` (a line a position: leaf, salt, row), `decisions.jsonl` (what the rows' decisions
 say), `checkpoint` (signed over all of it), `directory.json` (the keys), `peers.jsonl` (what peers signed of theirs, for
-whoever audits them) and `README.txt`. Making one is itself a row of the log, the last of the export, with who asked,
-who agreed and why. It holds who looked at what: it is written for its owner's eyes alone (mode 0600).
+whoever audits them) and `README.txt`. Where the log began anew (`federation.logepochs`) its rows say so. Making one is
+itself a row of the log, the last of the export, with who asked, who agreed and why. It holds who looked at what: it is
+written for its owner's eyes alone (mode 0600).
 
 Trust: two names stand in the row, and the command line cannot prove either. What the export says, its reader checks.
 """
@@ -51,6 +52,9 @@ printed), on any machine with this software and without a node:
 
     tidewaiter audit verify THIS_FOLDER --checkpoint KEPT --directory directory.json
     python -m federation.verifylog THIS_FOLDER --checkpoint KEPT --directory directory.json
+
+A log that began anew (the node was restored from a backup) has a row `log-epoch` there, and a row `log-lost` for each
+checkpoint of before that it does not continue; the check says what that leaves unproven.
 
 Take the directory from somewhere else than this folder if you can: whoever wrote the folder wrote that file too.
 """
@@ -129,8 +133,8 @@ def peers(connection: Connection, peer: str | None = None) -> list[dict[str, Any
     """Peers' checkpoints as they are given out to auditors: the signed notes, and what is known of each."""
     return [
         {
-            "peer": row.peer, "size": row.size, "state": row.state, "came_by": row.came_by, "at": row.at,
-            "note": row.note,
+            "peer": row.peer, "epoch": row.epoch, "size": row.size, "state": row.state, "came_by": row.came_by,
+            "at": row.at, "note": row.note,
         }
         | ({} if row.detail is None else {"detail": row.detail})
         for row in peerlogs.listing(connection, peer)

@@ -1,8 +1,8 @@
 """Counters beside the database that only grow: how a node notices that its database is older than it was.
 
-`counters.json` in the home holds, for each feed, the longest that it ever was, and the highest versions of policy and
-directory that were in force. `advance` raises them, `behind` compares. A database that was put back by copying files
-about, without `tidewaiter restore`, is found out so before anything leaves.
+`counters.json` in the home holds, for each feed, the longest that it ever was, the same of the disclosure log, and the
+highest versions of policy and directory that were in force. `advance` raises them, `behind` compares. A database that
+was put back by copying files about, without `tidewaiter restore`, is found out so before anything leaves.
 
 Trust: whoever can write to the home can lower the counters. Then the peers notice, by the checkpoints that they hold.
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, select
 
 from node.services.files import write_whole
-from node.storage import policies, settlements
+from node.storage import logged, policies, settlements
 from node.storage.tables import feed_out
 
 if TYPE_CHECKING:
@@ -39,12 +39,16 @@ class Counters:
     feeds: dict[str, tuple[int, int]] = field(default_factory=dict)
     policy: int = 0
     directory: int = 0
+    log: tuple[int, int] = (0, 0)
+    """(epoch, size) of the disclosure log."""
 
     def raised(self, other: Counters) -> Counters:
         """The higher of both, each for itself."""
         names = self.feeds.keys() | other.feeds.keys()
         feeds = {name: max(self.feeds.get(name, (0, 0)), other.feeds.get(name, (0, 0))) for name in names}
-        return Counters(feeds, max(self.policy, other.policy), max(self.directory, other.directory))
+        return Counters(
+            feeds, max(self.policy, other.policy), max(self.directory, other.directory), max(self.log, other.log)
+        )
 
 
 def read(home: Path) -> Counters:
@@ -52,14 +56,17 @@ def read(home: Path) -> Counters:
     try:
         value: Any = json.loads((home / FILE).read_text("utf-8"))
         feeds = {str(name): (int(epoch), int(size)) for name, (epoch, size) in value["feeds"].items()}
-        return Counters(feeds, int(value["policy"]), int(value["directory"]))
+        epoch, size = value.get("log", (0, 0))  # homes of before that have none
+        return Counters(feeds, int(value["policy"]), int(value["directory"]), (int(epoch), int(size)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Counters()
 
 
 def write(home: Path, counters: Counters) -> None:
     """Put them on the disk, whole or not at all."""
-    value = {"feeds": counters.feeds, "policy": counters.policy, "directory": counters.directory}
+    value = {
+        "feeds": counters.feeds, "policy": counters.policy, "directory": counters.directory, "log": counters.log,
+    }  # fmt: skip
     write_whole(home / FILE, json.dumps(value, sort_keys=True).encode() + b"\n")
 
 
@@ -83,6 +90,7 @@ def of_database(connection: Connection, *, directory: int) -> Counters:
         {f"{row.recipient}/{row.lane}": (row.epoch, row.size) for row in rows},
         0 if active is None else active.version,
         directory,
+        (logged.epoch(connection), logged.head(connection).size),
     )
 
 
@@ -104,6 +112,8 @@ def behind(home: Path, connection: Connection) -> list[str]:
         there = now.feeds.get(name, (0, 0))
         if there < (epoch, size):
             found.append(f"{name}: {there[1]} entries of epoch {there[0]}, and there were {size} of epoch {epoch}")
+    if now.log < before.log:
+        found.append(f"disclosure log: {now.log[1]} rows, and there were {before.log[1]}")
     if now.policy < before.policy:
         found.append(f"policy: version {now.policy or 'none'}, and version {before.policy} was in force")
     return found
@@ -123,5 +133,6 @@ def notice(home: Path, database: Database, *, now: int) -> list[str]:
         there = of_database(connection, directory=before.directory)
         policy = before.policy if there.policy < before.policy else None
         settlements.mark(connection, "counters", now=now, policy_version=policy)
-    write(home, Counters(there.feeds, there.policy, before.directory))
+        log = (logged.epoch(connection), logged.head(connection).size)
+    write(home, Counters(there.feeds, there.policy, before.directory, log))
     return found

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from federation.errors import DirectoryStale, FederationError, Malformed
+from federation.pages import note_to_query
 from federation.pushing import PushLoop
 from federation.replication import LaneLoop, LinkDown, PeerLoop
 from federation.transport import PeerLink
@@ -442,8 +443,9 @@ class Exchange:
                 continue
             link = self.link(member.id)
 
-            async def ask(first: int, link: PeerLink = link) -> bytes:
-                return await link.request("GET", "/cnp/1/log", query={"from": str(first)})
+            async def ask(first: int, note: str | None, link: PeerLink = link) -> bytes:
+                query = {"from": str(first)} | ({} if note is None else {"cp": note_to_query(note)})
+                return await link.request("GET", "/cnp/1/log", query=query)
 
             with contextlib.suppress(LinkDown, FederationError):
                 found.append(await disclosing.question(self.database, directory, member.id, ask=ask, now=self.clock()))

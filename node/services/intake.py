@@ -78,6 +78,9 @@ class PeerDesk:
     """Told the directory version that the peer works by."""
     admit: Callable[[int], None] | None = None
     """Told how many entries are about to be taken in; raises what there is no room or no share for."""
+    witness: bool = True
+    """Whether receipts carry the newest checkpoint of the disclosure log: only on a road on which the peer shows first
+    what it keeps (`disclosing.shown`)."""
 
     def position(self, lane: Lane) -> Position:
         """Where this node stands in the peer's lane."""
@@ -173,6 +176,7 @@ class PeerDesk:
             evidence.of_relays(connection, page.feed, breaches, directory=directory, now=now)
             if page.complete:
                 quarantine.report_unexplained(connection, page.feed.sender, now=now)
+            disclosing.shown_by(connection, page.log, self, peer=self.peer, now=now)
             receipt = make_receipt(
                 connection,
                 page.feed,
@@ -181,6 +185,7 @@ class PeerDesk:
                 directory=directory,
                 signer=self.log_signer,
                 now=now,
+                witness=self.witness,
             )
             feeds.keep_receipt(connection, feed.id, receipt.token, now=now)
         counts = inbox.summary(effects)
@@ -314,11 +319,11 @@ def _change(
 
 def make_receipt(
     connection: Connection, feed_id: FeedId, compact: merkle.CompactRange, *, feed: int, directory: Directory,
-    signer: Signer, now: int,
+    signer: Signer, now: int, witness: bool = True,
 ) -> Receipt:  # fmt: skip
     """Sign that this node has the feed up to its present size, with what is in quarantine.
 
-    The newest checkpoint of this node's disclosure log goes with it: `connection` is one that may write.
+    With `witness` the newest checkpoint of this node's disclosure log goes with it: `connection` is one that may write.
     """
     held, total = quarantine.of_feed(connection, feed)
     return sign_receipt(
@@ -330,7 +335,9 @@ def make_receipt(
             for row in recalls.erased_by(connection, feed)
         ],
         directory_version=directory.version, signer=signer, now=now,
-        log=disclosing.checkpoint(connection, fed=directory.fed, node=feed_id.recipient, signer=signer),
+        log=disclosing.checkpoint(connection, fed=directory.fed, node=feed_id.recipient, signer=signer)
+        if witness
+        else None,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from federation.errors import DirectoryStale, FeedEpochRequired, NotFound
 from federation.pages import parse_page
 from federation.pushing import feed_of, held_of, without
 from federation.receipts import verify_receipt
+from node.services import disclosing
 from node.services.intake import make_receipt
 from node.services.serving import Server, accept_receipt
 from node.storage import feeds
@@ -92,7 +93,7 @@ def take(desk: PeerDesk, data: bytes) -> str:
     if feed.epoch == position.epoch:
         count = held_of(page, size=position.size, held=lambda start, end: leaves_held(desk, feed, start, end))
         if page["to"] <= position.size and count:
-            return receipt_again(desk, feed)
+            return receipt_again(desk, feed, shown=page.get("log"))
         if count:
             data = without(page, count)
     return desk.apply(desk.verify(desk.open(feed.lane, data, None))).receipt
@@ -104,16 +105,20 @@ def leaves_held(desk: PeerDesk, feed: FeedId, start: int, end: int) -> list[str]
         return feeds.in_leaves(connection, feed, start, end)
 
 
-def receipt_again(desk: PeerDesk, feed: FeedId) -> str:
-    """A receipt for what is held and what is in quarantine today, kept as the newest."""
+def receipt_again(desk: PeerDesk, feed: FeedId, *, shown: str | None = None) -> str:
+    """A receipt for what is held and what is in quarantine today, kept as the newest.
+
+    `shown`: the checkpoint of this node's disclosure log that stood in the peer's page.
+    """
     directory, now = desk.directory(), desk.clock()
     with desk.database.write() as connection:
         row = feeds.in_feed(connection, feed.sender, feed.lane, for_update=True)
         if row is None or row.epoch != feed.epoch:
             raise NotFound("no such feed")
+        disclosing.shown_by(connection, shown, desk, peer=desk.peer, now=now)
         receipt = make_receipt(
             connection, feed, feeds.unpack(row.size, row.hashes), feed=row.id, directory=directory,
-            signer=desk.log_signer, now=now,
+            signer=desk.log_signer, now=now, witness=desk.witness,
         )  # fmt: skip
         feeds.keep_receipt(connection, row.id, receipt.token, now=now)
     return receipt.token

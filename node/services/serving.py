@@ -24,7 +24,7 @@ from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotF
 from federation.feed import FeedId, Lane, key_name, parse_leaf
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
 from node.services import bodies, disclosing, gating, tripwires
-from node.storage import duties, feeds, recalls, settlements
+from node.storage import duties, feeds, peerlogs, recalls, settlements
 from node.storage.tables import entry_out, feed_out, shared
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Server:
             checkpoint=checkpoint,
             head=checkpoint if head.size == end.size else self._sign(feed, head),
             directory_version=self.directory.version,
+            log=peerlogs.newest_note(connection, recipient),
         )
 
     def _range(self, connection: Connection, row: Row[Any] | None, start: int, size: int) -> merkle.CompactRange:

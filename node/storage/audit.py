@@ -48,8 +48,8 @@ class Disclosure:
     detail: str | None = None
 
 
-def log(connection: Connection, rows: Sequence[Disclosure]) -> None:
-    """Append rows to the disclosure log."""
+def log(connection: Connection, rows: Sequence[Disclosure]) -> Sequence[int]:
+    """Append rows to the disclosure log; returns their numbers."""
     ids = allocate(connection, disclosure, len(rows)) if rows else ()
     logged.note_pending(connection, ids)
     insert_rows(
@@ -64,6 +64,7 @@ def log(connection: Connection, rows: Sequence[Disclosure]) -> None:
             for row_id, row in zip(ids, rows, strict=True)
         ],
     )  # fmt: skip
+    return ids
 
 
 def store_decisions(connection: Connection, bodies: Mapping[str, str]) -> None:

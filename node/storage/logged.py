@@ -27,6 +27,8 @@ from node.storage.tables.checkpoints import HEAD, log_block, log_head, log_leaf,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from crypto.checkpoint import Checkpoint
+
 BLOCK: Final = 256
 """Leaves whose root is kept: a proof reads at most so many leaves at each of its ends."""
 NAMES: Final = tuple(str(column.name) for column in disclosure.c)
@@ -54,6 +56,34 @@ def head(connection: Connection) -> merkle.CompactRange:
     """The log's compact range, not locked."""
     row = connection.execute(select(log_head.c.size, log_head.c.hashes).where(log_head.c.id == HEAD)).one()
     return unpack(row.size, row.hashes)
+
+
+def epoch(connection: Connection) -> int:
+    """The log's epoch; 0 for one that never began anew."""
+    return connection.scalar(select(log_head.c.epoch).where(log_head.c.id == HEAD)) or 0
+
+
+def begin(connection: Connection, number: int, write: Callable[[int, merkle.CompactRange], int]) -> None:
+    """Go on in another epoch, behind all rows that wait.
+
+    `write(before, range)` writes the disclosure row that opens it, and returns its number: that row comes next,
+    whatever else was committed meanwhile.
+    """
+    compact = append(connection)
+    row_id = write(epoch(connection), compact)
+    rows = connection.execute(select(disclosure).where(disclosure.c.id == row_id)).all()
+    compact = _append(connection, compact, rows, os.urandom)
+    connection.execute(delete(log_pending).where(log_pending.c.first == row_id, log_pending.c.last == row_id))
+    connection.execute(
+        update(log_head).where(log_head.c.id == HEAD).values(size=compact.size, hashes=pack(compact), epoch=number)
+    )
+
+
+def continues(connection: Connection, compact: merkle.CompactRange, found: Checkpoint) -> bool:
+    """Whether the log, whose range is `compact`, is one that a checkpoint of any epoch was signed over, grown."""
+    if found.size > compact.size:
+        return False
+    return found.root == (compact.root() if found.size == compact.size else root_at(connection, found.size))
 
 
 def append(

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, select, update
 
+from node.storage import logepochs
 from node.storage.database import insert_rows
 from node.storage.tables.recovery import learned, restoration, settlement
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from crypto.checkpoint import Checkpoint
     from federation.inventories import Row as Held
 
 
@@ -25,14 +27,19 @@ def current(connection: Connection) -> Row[Any] | None:
 
 
 def mark(
-    connection: Connection, reason: str, *, now: int, backup_at: int | None = None, policy_version: int | None = None
-) -> int:
-    """Begin a restoration: from now on every peer is to be settled with. Returns its number."""
+    connection: Connection, reason: str, *, now: int, backup_at: int | None = None, policy_version: int | None = None,
+    shown: Checkpoint | None = None,
+) -> int:  # fmt: skip
+    """Begin a restoration: from now on every peer is to be settled with. Returns its number.
+
+    The disclosure log begins anew with it. `shown`: the checkpoint of that log by which the loss came to light.
+    """
     made = connection.execute(
         restoration.insert().values(at=now, reason=reason, backup_at=backup_at, policy_version=policy_version)
     )
     (number,) = made.inserted_primary_key or (0,)
     connection.execute(delete(learned))
+    logepochs.begin(connection, reason, now=now, shown=shown)
     return int(number)
 
 

@@ -350,7 +350,7 @@ def test_old_checkpoints_go_but_the_newest_and_the_first_of_each_day(database, m
 def ask(database, peer_database):
     """One question of TZ to KE, whose log is in `peer_database`."""
 
-    async def answer(first):
+    async def answer(first, _note):
         with peer_database.write() as connection:
             return disclosing.grown_from(
                 connection, first, fed="test", node="KE", signer=FED.signer("KE", "log")

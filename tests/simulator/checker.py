@@ -16,6 +16,8 @@ from federation.records import get_schema
 from node.services import bodies
 from node.storage import records
 from node.storage.tables import disclosure, entry_in, entry_out, facet, feed_in, feed_out, quarantine, record, tombstone
+from node.storage.tables.checkpoints import peer_log
+from node.storage.tables.evidence import evidence, feed_stop
 from node.storage.tables.relay import road
 from tests.simulator.naive import b64, root_of_note, tree_root, unb64
 from tests.simulator.world import EVIL
@@ -58,6 +60,7 @@ def check(world: World, history: History) -> None:
         what_is_confirmed_is_there(world, node)
     nobody_holds_what_was_not_granted(world)
     recall_dominates(world)
+    no_honest_node_is_accused(world)
 
 
 def recall_dominates(world: World) -> None:
@@ -67,6 +70,21 @@ def recall_dominates(world: World) -> None:
             live = {tuple(row) for row in connection.execute(select(record.c.iss, record.c.rid).where(IN_USE))}
             gone = {tuple(row) for row in connection.execute(select(tombstone.c.iss, tombstone.c.rid))}
         assert not live & gone, f"{me} uses what was recalled"
+
+
+def no_honest_node_is_accused(world: World) -> None:
+    """Whatever befalls a node, restores and couriers included: nobody keeps anything against it, but against the liar."""
+    for me, node in world.nodes.items():
+        with node.database.read() as connection:
+            kept = {
+                (row.accused, row.type)
+                for row in connection.execute(select(evidence).where(evidence.c.accused != EVIL))
+            }
+            stopped = set(connection.scalars(select(feed_stop.c.sender).where(feed_stop.c.sender != EVIL)))
+            broken = set(connection.scalars(select(peer_log.c.peer).where(peer_log.c.state == "broken")))
+        assert not kept, f"{me} keeps evidence against {sorted(kept)}"
+        assert not stopped, f"{me} takes nothing more from {sorted(stopped)}"
+        assert not broken, f"{me} says that the disclosure logs of {sorted(broken)} are broken"
 
 
 def feeds_only_grow(node: SimNode, connection: Any, history: History) -> None:

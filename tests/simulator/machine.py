@@ -73,6 +73,8 @@ STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     "rotate_a_key": {"node": NODE, "use": st.sampled_from(["record", "log", "http"])},
     "steal_a_key": {"node": NODE, "back": st.integers(0, 30)},
     "sign_again": {"node": NODE},
+    "ask_for_logs": {"me": NODE},
+    "look_at_records": {"node": NODE, "count": st.integers(1, 3)},
     "backup": {"node": NODE},
     "restore_backup": {"pick": PICK, "told": st.booleans()},
     "evil_action": {"recipient": NODE, "lane": LANE, "pick": PICK},

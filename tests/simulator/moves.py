@@ -199,6 +199,20 @@ def sign_again(world: World, *, node: int) -> None:
 
 
 @move
+def ask_for_logs(world: World, *, me: int) -> None:
+    """A node asks everybody for the newest checkpoint of their disclosure logs."""
+    for peer in world.nodes:
+        if peer != name(world, me):
+            world.ask_log(name(world, me), peer)
+
+
+@move
+def look_at_records(world: World, *, node: int, count: int) -> None:
+    """An officer looks at records: only the node's disclosure log tells."""
+    world.look(name(world, node), count)
+
+
+@move
 def backup(world: World, *, node: int) -> None:
     """A node is backed up."""
     world.backup(name(world, node))

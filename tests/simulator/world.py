@@ -36,7 +36,7 @@ from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
 from node.api import peer_inventories
-from node.services import applying, epochs, leaving, presenting, recalling
+from node.services import applying, disclosing, epochs, leaving, presenting, recalling
 from node.services.bundles import Maker, Taker
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
@@ -44,7 +44,7 @@ from node.services.reconciling import Reconciler
 from node.services.relaying import Hub, relay_round
 from node.services.serving import Server, accept_receipt
 from node.services.stopping import RecallRules
-from node.storage import applications, drafts, policies
+from node.storage import applications, audit, drafts, policies
 from node.storage.nonces import Nonces
 from node.storage.tables import draft, record, tombstone
 from tests.evil.peer import EvilFeed, EvilPeer
@@ -412,6 +412,32 @@ class World:
 
         return follow
 
+    def look(self, me: str, count: int) -> None:
+        """An officer looks at so many records."""
+        rows = [audit.Disclosure(at=self.clock(me)(), action="view", actor="ann", rid=f"r{n}") for n in range(count)]
+        with self.nodes[me].database.write() as connection:
+            audit.log(connection, rows)
+
+    def ask_log(self, me: str, peer: str) -> dict[str, Any]:
+        """One node asks another for its disclosure log's newest checkpoint, and holds it against those that it kept."""
+
+        async def ask(first: int, note: str | None) -> bytes:
+            with self.nodes[peer].database.write() as connection:
+                continued = note is None or disclosing.shown(
+                    connection, note, directory=self.fed.directory, node=peer, peer=me, now=self.clock(peer)()
+                )
+                return disclosing.grown_from(
+                    connection, first, fed="test", node=peer, signer=self.fed.signer(peer, "log"), continued=continued
+                ).dump()
+
+        self.now += 1
+        if frozenset((me, peer)) in self.cut:
+            return {}
+        question = disclosing.question(
+            self.nodes[me].database, self.fed.directory, peer, ask=ask, now=self.clock(me)()
+        )  # fmt: skip
+        return self.runner.run(question)
+
     def reconciler(self, node: str) -> Reconciler:
         """The desk at which others show a node what they hold of its records."""
         return Reconciler(
@@ -457,6 +483,10 @@ class World:
         for me, node in self.nodes.items():
             if node.policy is not None:
                 self.review(me)
+        for me in self.nodes:
+            for peer in self.nodes:
+                if peer != me:
+                    self.ask_log(me, peer)
         for _ in range(4 if self.amnesic else 3):
             for me in self.nodes:
                 self.round(me)
@@ -523,7 +553,7 @@ class World:
     def _desk(self, me: str, peer: str) -> PeerDesk:
         return PeerDesk(
             peer=peer, node=me, database=self.nodes[me].database, directory=lambda: self.fed.directory,
-            log_signer=self.fed.signer(me, "log"), clock=self.clock(me),
+            log_signer=self.fed.signer(me, "log"), clock=self.clock(me), witness=False,
         )  # fmt: skip
 
     def _member(self) -> Any:

@@ -17,8 +17,9 @@ log_head = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("hashes", LargeBinary, nullable=False),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
 )
-"""The log's size and compact range: one row, which whoever appends holds locked."""
+"""The log's size, compact range and epoch: one row, which whoever appends holds locked."""
 HEAD: Final = 1
 
 log_leaf = Table(
@@ -49,22 +50,36 @@ log_pending = Table(
 """Runs of disclosure rows that were written and are not in the log yet: written in the same transaction as the rows, so
 whatever order transactions commit in, none is passed over."""
 
+log_lost = Table(
+    "log_lost",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("size", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("peer", String(32), nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+"""Of each epoch that ended, the largest of this node's own checkpoints that a peer showed and that its log does not
+continue: how much was lost, as far as this node knows."""
+
 peer_log = Table(
     "peer_log",
     metadata,
     Column("id", ROWID, primary_key=True),
     Column("peer", String(32), nullable=False),
+    Column("epoch", BigInteger, nullable=False, server_default="0"),
     Column("size", BigInteger, nullable=False),
     Column("root", String(43), nullable=False),
     Column("note", Text, nullable=False),
     Column("came_by", String(16), nullable=False),  # receipt | question
     Column("at", BigInteger, nullable=False),
-    Column("state", String(16), nullable=False),  # kept | proven | broken
+    Column("state", String(16), nullable=False),  # kept | proven | lost | late | broken
     Column("detail", Text),
-    UniqueConstraint("peer", "size", "root"),
+    UniqueConstraint("peer", "epoch", "size", "root"),
 )
-"""Checkpoints of peers' disclosure logs, as they were signed. `proven`: a consistency proof from the proven one before
-it held. `broken`: it cannot be the same log as an earlier one."""
+"""Checkpoints of peers' disclosure logs, as they were signed. `proven`: the peer's log was proven to continue it.
+`lost`: the log began anew, says so, and does not continue it. `late`: it came when a later epoch had begun. `broken`:
+it cannot be the same log as another one of its epoch."""
 
 bait = Table(
     "bait",
