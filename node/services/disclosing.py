@@ -90,7 +90,7 @@ def shown(connection: Connection, note: str, *, directory: Directory, node: str,
     same = logged.continues(connection, compact, found)
     if named > epoch or (named == epoch and not same):
         settlements.mark(connection, "peer", now=now, shown=found)
-        log.error("disclosure log lost rows", peer=peer, size=found.size)
+        log.error("this node's disclosure log lost rows", peer=peer, size=found.size)
     if not same:
         logepochs.learn(connection, found, peer=peer, now=now)
     return same
@@ -156,18 +156,20 @@ async def question(
     """
     with database.read() as connection:
         open_ones = peerlogs.unproven(connection, peer, limit=QUESTIONS)
-        last = peerlogs.newest_note(connection, peer)
-    proven, broken = 0, None
+        last = peerlogs.newest(connection, peer)
+    proven, broken, fresh = 0, None, set[int]()
     newest: Checkpoint | None = None
     keys = directory.keys_of(peer, "log", at=now)
     asked: list[Row[Any] | None] = [*open_ones]
-    if not asked or asked[0] is None or asked[0].note != last:
-        asked.insert(0, None)  # the newest is shown first, proven or not: the peer may have been put back to before it
+    if last is None or last.state != "kept":
+        # The newest is shown first, proven or not: the peer may have been put back to before it.
+        asked.insert(0, last if last is not None and last.state == "proven" else None)
     for row in asked:
         first = 0 if row is None else row.size
         state = "proven"
         try:
-            growth = auditlog.Growth.load(await ask(first, last if row is None else row.note))
+            held = last if row is None else row
+            growth = auditlog.Growth.load(await ask(first, None if held is None else held.note))
             newest = auditlog.open_head(growth.note, fed=directory.fed, node=peer, keys=keys)
             if row is not None:
                 state = _judge(row, growth, newest)
@@ -187,14 +189,25 @@ async def question(
             log.error("disclosure log not continued", peer=peer)
             break
         proven += row is not None and state == "proven"
+        if row is not None and state == "lost":
+            fresh.add(row.size)
+    lost = _finish(database, directory, peer, fresh, now=now)
+    found = {"peer": peer, "size": None if newest is None else newest.size, "proven": proven, "broken": broken}
+    return found | ({"lost": lost} if lost else {})
+
+
+def _finish(
+    database: Database, directory: Directory, peer: str, fresh: set[int], *, now: int
+) -> list[tuple[int, int]]:  # fmt: skip
+    """Keep proof of forks, let go what is covered, and say what the peer's log lost; `fresh`: found out just now."""
     with database.write() as connection:
         accuse(connection, directory, now=now)
         lost = peerlogs.told_lost(connection, peer)
         peerlogs.thin(connection, peer)
     for size, least in lost:
-        log.warning("disclosure log lost rows", peer=peer, size=size, count=size - least)
-    found = {"peer": peer, "size": None if newest is None else newest.size, "proven": proven, "broken": broken}
-    return found | ({"lost": lost} if lost else {})
+        if size in fresh:
+            log.warning("disclosure log of a peer lost rows", peer=peer, size=size, count=size - least)
+    return lost
 
 
 def _judge(row: Row[Any], growth: auditlog.Growth, newest: Checkpoint) -> str:

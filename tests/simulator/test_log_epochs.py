@@ -73,3 +73,15 @@ def test_peers_keep_the_end_of_the_old_epoch_and_know_what_the_new_one_does_not_
     newest = rows[0]
     assert newest.epoch > world.now * 1_000_000 - 10**9
     assert newest.state in {"kept", "proven"}
+
+
+def test_the_same_over_the_signed_road(tmp_path, make_sqlite):
+    world = World(tmp_path, make_sqlite, seed=7, ids=("KE", "TZ", "GB"), signed=True)
+    try:
+        for node in world.nodes:
+            world.set_policy(node, RULES)
+        lose_a_week(world, told=False)
+        assert accused(world) == set()
+        assert (9, "lost") in kept(world, "GB")
+    finally:
+        world.close()

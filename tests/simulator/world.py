@@ -30,12 +30,13 @@ from sqlalchemy import event, select
 
 from federation.errors import DirectoryStale, FederationError, Malformed
 from federation.inventories import PATH
+from federation.pages import note_to_query
 from federation.policy import compile_policy, load_policy
 from federation.receipts import verify_receipt
 from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
-from node.api import peer_inventories
+from node.api import peer_inventories, peer_log
 from node.services import applying, disclosing, epochs, leaving, presenting, recalling
 from node.services.bundles import Maker, Taker
 from node.services.intake import PeerDesk
@@ -422,6 +423,9 @@ class World:
         """One node asks another for its disclosure log's newest checkpoint, and holds it against those that it kept."""
 
         async def ask(first: int, note: str | None) -> bytes:
+            if self.signed:
+                query = {"from": str(first)} | ({} if note is None else {"cp": note_to_query(note)})
+                return await self.loop(me, peer).link.request("GET", "/cnp/1/log", query=query)
             with self.nodes[peer].database.write() as connection:
                 continued = note is None or disclosing.shown(
                     connection, note, directory=self.fed.directory, node=peer, peer=me, now=self.clock(peer)()
@@ -436,7 +440,9 @@ class World:
         question = disclosing.question(
             self.nodes[me].database, self.fed.directory, peer, ask=ask, now=self.clock(me)()
         )  # fmt: skip
-        return self.runner.run(question)
+        with contextlib.suppress(LinkDown, FederationError):
+            return self.runner.run(question)
+        return {}
 
     def reconciler(self, node: str) -> Reconciler:
         """The desk at which others show a node what they hold of its records."""
@@ -846,6 +852,7 @@ class World:
             clock=self.clock(node.id),
         )  # fmt: skip
         app.include_router(peer_face.router(face))
+        app.include_router(peer_log.router(face))
         app.include_router(peer_inventories.router(face, self.reconciler(node.id)))
         return app
 
