@@ -60,6 +60,7 @@ READERS: dict[str, str] = {
     "node/services/bodies.py": "opens what its callers were given",
     "node/services/checking.py": CHECKS,
     "node/services/disclosing.py": "a checkpoint's own token, no record",
+    "node/services/doubts.py": OWN,
     "node/services/epochs.py": OWN,
     "node/services/erasing.py": MOVES,
     "node/services/evidence.py": "proofs: signed parts without disclosures",
