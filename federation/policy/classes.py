@@ -35,7 +35,7 @@ class Classes:
     recipients: tuple[Recipient, ...]
     members: tuple[tuple[int, bool, int], ...]
     """Mask without the record's side, whether they belong to a country, and who they are."""
-    of_country: Mapping[str, tuple[tuple[int, int], ...]]
+    of_country: Mapping[str | None, tuple[tuple[int, int], ...]]
     """Country → (mask, who): a record's route may set them apart from their class."""
     owed: dict[tuple[Handling, int, int | None], dict[int, tuple[Obligations, str | None]]] = field(
         default_factory=dict
@@ -58,7 +58,7 @@ class Classes:
 def classify(policy: CompiledPolicy, recipients: Sequence[Recipient]) -> Classes:
     """Work out the recipient side of a policy, once for many records."""
     members: dict[tuple[int, bool], int] = {}
-    of_country: dict[str, dict[int, int]] = {}
+    of_country: dict[str | None, dict[int, int]] = {}
     for place, who in enumerate(recipients):
         mask = policy.recipient_mask(who)
         if policy.country in {who.country, who.id}:
@@ -100,8 +100,6 @@ def decide_classes(
     who: dict[int, int] = {}
     apart = 0
     for country, relation in ground.on_route.items():
-        if country is None:
-            continue
         beside = ground.mask & relation
         for mask, bits in classes.of_country.get(country, ()):
             found = mask & beside if mask >= 0 else mask

@@ -76,7 +76,7 @@ class CompiledPolicy:
     """Grants that rest on an instrument which the policy does not have."""
     relays: int
     """Grants that let a hub pass on what they grant it."""
-    by_node: Mapping[str, int]
+    by_node: Mapping[str | None, int]
     by_country: Mapping[str | None, int]
     by_region: Mapping[str | None, int]
     else_node: int
@@ -176,7 +176,7 @@ def compile_policy(policy: Policy) -> CompiledPolicy:
         needing_release=grants & _bits(rule.needs_release for rule in rules),
         unfounded=grants & _bits(not known.issuperset(rule.legal) for rule in rules),
         relays=grants & _bits(rule.relay is not None for rule in rules),
-        by_node=cast("Mapping[str, int]", tables["node"]),
+        by_node=tables["node"],
         by_country=tables["country"],
         by_region=tables["region"],
         else_node=tables["node"][_NOBODY],
@@ -223,14 +223,15 @@ def _table(name: str, atoms: tuple[Atom, ...], full: int) -> Mapping[str | None,
     """Make the masks of each value that a condition names, of "not told" (None), and of everybody else."""
     values: set[str | None] = {None, _NOBODY}
     for atom in atoms:
-        values |= cast("frozenset[str]", atom.wanted)
+        words = cast("frozenset[str]", atom.wanted)
+        values |= words
     table: dict[str | None, int] = {}
     for value in values:
         table[value] = full
         for atom in atoms:
             told = frozenset({value}) if name in conditions.SETS else value
-            truth = conditions.of_recipient(name, cast("frozenset[str]", atom.wanted), told)
-            table[value] &= atom.leaves(truth, full)
+            words = cast("frozenset[str]", atom.wanted)
+            table[value] &= atom.leaves(conditions.of_recipient(name, words, told), full)
     return table
 
 

@@ -76,8 +76,8 @@ def unknown_names(name: str, wanted: Wanted, record: Attributes) -> tuple[str, .
     """Name what was not told where a condition is unknown: for `relation`, the roles on the route."""
     if name != "relation":
         return (name,)
-    roles = route_roles(cast("frozenset[str]", wanted))
-    return tuple(role for role in roles if not getattr(record, role))
+    words = cast("frozenset[str]", wanted)
+    return tuple(role for role in route_roles(words) if not getattr(record, role))
 
 
 def _any_of(told: frozenset[str] | None, wanted: frozenset[str]) -> Truth:

@@ -56,14 +56,12 @@ class Ground:
 
     def truth(self, name: str, wanted: Wanted, who: Recipient) -> Truth:
         """Ask one condition for one recipient. The masks were made of the same questions."""
-        if name in conditions.SETS:
-            told: object = who.roles if name == "role" else who.groups
-            return conditions.of_recipient(name, cast("frozenset[str]", wanted), told)
-        if name in {"node", "country", "region"}:
-            told = {"node": who.id, "country": who.country, "region": who.region}[name]
-            return conditions.of_recipient(name, cast("frozenset[str]", wanted), told)
+        words = cast("frozenset[str]", wanted)
+        told = {"node": who.id, "country": who.country, "region": who.region, "role": who.roles, "group": who.groups}
+        if name in told:
+            return conditions.of_recipient(name, words, told[name])
         if name == "relation":
-            return conditions.of_relation(cast("frozenset[str]", wanted), self.facts.record, who.country)
+            return conditions.of_relation(words, self.facts.record, who.country)
         return conditions.of_record(name, wanted, self.facts)
 
     def obstacles(self, rule: Rule, place: int) -> Iterator[str]:
@@ -168,7 +166,8 @@ def _on_route(policy: CompiledPolicy, record: Attributes) -> dict[str | None, in
 def _relation(policy: CompiledPolicy, record: Attributes, country: str | None) -> int:
     mask = policy.full
     for atom in policy.relation_atoms:
-        truth = conditions.of_relation(cast("frozenset[str]", atom.wanted), record, country)
+        words = cast("frozenset[str]", atom.wanted)
+        truth = conditions.of_relation(words, record, country)
         mask &= atom.leaves(truth, policy.full)
     return mask
 
