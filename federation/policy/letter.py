@@ -102,7 +102,15 @@ def _grant(rule: Rule, known: Mapping[str, Instrument]) -> list[str]:
         told.append(
             "Only what a second officer has released, record by record, for the audience that officer approved."
         )
-    return [*told, *_terms(rule.terms)]
+    return [*told, *_relay(rule), *_terms(rule.terms)]
+
+
+def _relay(rule: Rule) -> list[str]:
+    if rule.relay is None:
+        return []
+    whom = f"the members of group {rule.relay.group}" if rule.relay.group is not None else _all(rule.relay.to)
+    told = f"A regional office among them may pass it on to {whom}, as far as the record's own handling allows"
+    return [f"{told}; we sign a relay grant of {rule.relay.days} days for each record."]
 
 
 def _withhold(rule: Rule) -> list[str]:
@@ -232,6 +240,10 @@ def _example(example: Example) -> list[str]:
 
 def _any(words: Iterable[str]) -> str:
     return " or ".join(sorted(words))
+
+
+def _all(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words))
 
 
 def _wrapped(text: str) -> list[str]:

@@ -218,30 +218,40 @@ def erase(
         asked = _ask_all(home, others, narrative, who)
         if others:
             numbers.append(
-                subjects.erase_received(home.database, others, node=home.settings.id, subject=subject, by=who, now=now)
+                subjects.erase_received(
+                    home.database,
+                    others,
+                    node=home.settings.id,
+                    subject=subject,
+                    by=who,
+                    now=now,
+                    asked=asked.values(),
+                )
             )
         number = ", ".join(numbers)
     if at.out.json:
-        at.out.result({"case": number, "erased": len(keys), "asked": asked})
+        at.out.result({"case": number, "erased": len(keys), "asked": [iss for iss, _ in asked]})
     else:
         at.out.line(f"Case {number}: {len(keys)} records erased here; {len(asked)} originators asked.")
 
 
-def _ask_all(home: Home, keys: list[tuple[str, str]], narrative: str | None, by: str) -> list[str]:
-    """Ask before erasing: a request names a record that is in use. What is not in use is erased without."""
+def _ask_all(
+    home: Home, keys: list[tuple[str, str]], narrative: str | None, by: str
+) -> dict[tuple[str, str], str]:  # fmt: skip
+    """Ask before erasing: record → the id of the request. What is not held any more is erased without."""
     from federation.errors import NotFound
     from node.services import subjects
 
-    asked = []
+    asked = {}
     for key in keys:
         try:
-            subjects.ask(
+            request = subjects.ask(
                 home.database, home.publisher(), key, "erase", number=None, groups=(), narrative=narrative,
                 respond_by=None, by=by, now=home.clock(),
             )  # fmt: skip
         except NotFound:
             continue
-        asked.append(key[0])
+        asked[key] = request.rid
     return asked
 
 

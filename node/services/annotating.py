@@ -66,6 +66,8 @@ class Remark:
     respond_by: str | None = None
     answer_to: str | None = None
     """The query that this answers."""
+    restricted: bool = False
+    """Whether it may name a record whose use is restricted: a data subject's request to the originator does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ def annotate(database: Database, publisher: Publisher, remark: Remark, *, by: st
 def _groups(connection: Connection, remark: Remark, now: int) -> dict[str, Any]:
     if not 0 < len(remark.about) <= MAX_SUBJECTS:
         raise AnnotationRefused([f"about: name one record, or up to {MAX_SUBJECTS} that are joined"])
-    about = [_subject(connection, name, now) for name in remark.about]
+    about = [_subject(connection, name, now, restricted=remark.restricted) for name in remark.about]
     note: dict[str, Any] = {"type": remark.type}
     if remark.answer_to is not None:
         asked = _row(connection, remark.answer_to, now)
@@ -133,16 +135,19 @@ def _groups(connection: Connection, remark: Remark, now: int) -> dict[str, Any]:
     return groups
 
 
-def _subject(connection: Connection, name: str, now: int) -> dict[str, Any]:
-    row = _row(connection, name, now)
+def _subject(connection: Connection, name: str, now: int, *, restricted: bool) -> dict[str, Any]:
+    row = _row(connection, name, now, restricted=restricted)
     return {"iss": row.iss, "rid": row.rid, "ver": row.ver, "jh": row.jh}
 
 
-def _row(connection: Connection, name: str, now: int) -> Row[Any]:
+def _row(connection: Connection, name: str, now: int, *, restricted: bool = False) -> Row[Any]:
     """The version in use of the record that an officer names, own or received."""
     iss, slash, rid = name.rpartition("/")
     own = connection.scalar(select(draft.c.rid).where(draft.c.reference == name)) if not slash else None
-    statement = records.visible().where(record.c.rid == (own or rid), records.in_time(now))
+    chosen = select(record).where(record.c.state.in_((*records.LIVE, records.RESTRICTED)))
+    statement = (chosen if restricted else records.visible()).where(
+        record.c.rid == (own or rid), record.c.jwt != "", records.in_time(now)
+    )
     if iss:
         statement = statement.where(record.c.iss == iss)
     rows = connection.execute(statement.order_by(record.c.ver.desc())).all()

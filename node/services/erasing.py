@@ -19,7 +19,7 @@ from node.services import bodies
 from node.storage import holds, quarantine, records, remarks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection, Row
 
@@ -55,8 +55,14 @@ def erase_version(
     records.erase(connection, row.id, gc=gc, state=state)
 
 
-def erase_record(connection: Connection, iss: str, rid: str, *, state: str = records.WITHDRAWN) -> None:
-    """Erase every version of a record, and its bodies in quarantine."""
+def erase_record(
+    connection: Connection, iss: str, rid: str, *, state: str = records.WITHDRAWN,
+    but: Collection[tuple[str, str]] = (),
+) -> None:  # fmt: skip
+    """Erase every version of a record, its bodies in quarantine, and the remarks on it.
+
+    `but` are remarks (iss, rid) that stay: a request about the record to its originator has still to reach it.
+    """
     for row in records.by_key(connection, iss, rid):
         if row.jwt:
             erase_version(connection, row, state=state)
@@ -64,7 +70,7 @@ def erase_record(connection: Connection, iss: str, rid: str, *, state: str = rec
     quarantine.erase(connection, iss, rid)
     # What was said about a record falls with it: a remark tells that there was such a record, and what of it.
     for key in remarks.keys_about(connection, iss, rid):
-        for row in records.by_key(connection, *key):
+        for row in [] if key in but else records.by_key(connection, *key):
             if row.jwt:
                 erase_version(connection, row, state=state)
 

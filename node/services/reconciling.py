@@ -21,7 +21,7 @@ from sqlalchemy import Connection, select
 from federation.errors import FederationError, NotFound, Quota
 from federation.feed import LANES
 from federation.inventories import MAX_ROWS, Inventory, Row, Summary, parse_returned, verify_inventory
-from node.services import adopting, applying, epochs
+from node.services import adopting, applying, epochs, reporting
 from node.services.restating import restate
 from node.services.serving import Server
 from node.storage import feeds, gaps, holdings, settlements
@@ -158,8 +158,10 @@ class Reconciler:
         at: int,
     ) -> None:  # fmt: skip
         found: list[tuple[str, str, str]] = []
+        more = [row.rid for row in told.values() if row.gm & ~(given[row.rid].gm if row.rid in given else 0)]
+        relayed = reporting.may_have_passed(connection, peer, more, node=self.node, directory=self.directory())
         for rid in sorted((told.keys() | given.keys()) - moving):
-            difference = _difference(told.get(rid), given.get(rid))
+            difference = _difference(told.get(rid), given.get(rid), relayed.get(rid))
             if difference is not None:
                 found.append((rid, *difference))
         gaps.note(connection, peer, found, at=at)
@@ -196,7 +198,7 @@ class Reconciler:
         with self.database.write() as connection:
             newest = settlements.current(connection)
             if newest is None or not settlements.pending(connection, peer):
-                gaps.close(connection, peer, before=message.iat)
+                gaps.close(connection, peer, at=message.iat, whole=self._moving(connection, peer, message) == set())
                 return {"settled": True}
             if settlements.of_peer(connection, newest.id, peer) is None:
                 # The loss came to light half-way through this inventory: what it told before was not learned.
@@ -209,9 +211,15 @@ class Reconciler:
         return Server(node=self.node, directory=self.directory(), log_signer=self.log_signer)
 
 
-def _difference(told: Row | None, given: Row | None) -> tuple[str, str] | None:  # noqa: PLR0911 - one for each kind
-    """What differs between what a peer holds and what it was given: the word, and the sentence; None if nothing."""
+def _difference(  # noqa: PLR0911 - one for each kind
+    told: Row | None, given: Row | None, relayed: tuple[int, str, int] | None
+) -> tuple[str, str] | None:  # fmt: skip
+    """What differs between what a peer holds and what it was given: the word, and the sentence; None if nothing.
+
+    `relayed` is the version, jh and mask that hubs may have given it: it may hold that besides, and need not.
+    """
     has, should = told is not None and bool(told.gm), given is not None and bool(given.gm)
+    passed = relayed[2] if told is not None and relayed is not None and relayed[:2] == (told.ver, told.jh) else 0
     if given is not None and given.tomb:
         return ("recalled", "was recalled, and the peer has not buried it") if told is None or not told.tomb else None
     if told is not None and told.tomb:
@@ -219,14 +227,15 @@ def _difference(told: Row | None, given: Row | None) -> tuple[str, str] | None: 
     if not has and not should:
         return None
     if has and not should:
-        return "surplus", "the peer has it and should not"
+        beyond = told is not None and told.gm & ~passed
+        return ("surplus", "the peer has it and should not") if beyond else None
     if not has or told is None or given is None:
         return "missing", "the peer should have it and has not"
     if (told.ver, told.jh) != (given.ver, given.jh):
         return "other", f"the peer has version {told.ver}, and was given version {given.ver}"
-    if told.gm & ~given.gm:
+    if told.gm & ~(given.gm | passed):
         return "surplus", "the peer has groups that it should not have"
-    return None if told.gm == given.gm else ("less", "the peer lacks groups that it was given")
+    return ("less", "the peer lacks groups that it was given") if given.gm & ~told.gm else None
 
 
 def settle(database: Database, publisher: Publisher, peer: str, *, now: int, batches: int | None = None) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, and_, select
 
+from federation.feed import parse_leaf
 from federation.policy import classify
 from node.services import addressing, applying, approvals, bodies, deciding
 from node.storage import records, settlements
@@ -107,16 +108,25 @@ def _batch(
 
 
 def _given(connection: Connection, node: str, rids: list[str]) -> dict[str, dict[str, tuple[int, int]]]:
-    """By record and recipient: version and mask of the entry that the newest row of the disclosure log points to."""
+    """By record and recipient: version and mask of the newest entry that the rows of the disclosure log point to.
+
+    The leaf says what is granted after an entry. What the entry showed is a part of that (of `more` what was added), or
+    it went out beyond its own leaf.
+    """
     statement = (
-        select(disclosure.c.rid, disclosure.c.recipient, disclosure.c.ver, entry_out.c.mask)
+        select(disclosure.c.rid, disclosure.c.recipient, disclosure.c.ver, entry_out.c.mask, entry_out.c.leaf)
         .join(entry_out, and_(entry_out.c.feed == disclosure.c.feed, entry_out.c.n == disclosure.c.n))
         .where(disclosure.c.action == "feed", disclosure.c.iss == node, disclosure.c.rid.in_(rids))
         .order_by(disclosure.c.id)
     )
     found: dict[str, dict[str, tuple[int, int]]] = {}
-    for rid, recipient, ver, mask in connection.execute(statement):
-        found.setdefault(rid, {})[recipient] = (ver, int(mask, 16))
+    newest: dict[tuple[str, str], int] = {}
+    for rid, recipient, ver, mask, text in connection.execute(statement):
+        leaf = parse_leaf(text)
+        # Of an exchange of groups two entries are written at once, in two lanes: the counter says which came last.
+        if leaf.gc >= newest.get((rid, recipient), 0):
+            newest[rid, recipient] = leaf.gc
+            found.setdefault(rid, {})[recipient] = (ver, leaf.gm | int(mask, 16))
     return found
 
 

@@ -20,6 +20,10 @@ from federation.replication import LinkDown
 from node.storage import duties
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
     from crypto.signer import Signer
     from federation.directory import Directory
     from node.storage.database import Database
@@ -128,6 +132,23 @@ def compare(database: Database, *, directory: Directory, node: str, now: int, gr
             if said is not None and said.ver == row.ver and told & ~named:
                 beyond.append(Pair(row.hub, row.rid, recipient, row.ver))
     return Comparison(expected=expected, missing=tuple(missing), beyond=tuple(beyond), reported_at=times)
+
+
+def may_have_passed(
+    connection: Connection, peer: str, rids: Collection[str], *, node: str, directory: Directory
+) -> dict[str, tuple[int, str, int]]:
+    """Of these records of our own, (version, jh, mask) of what hubs may have given `peer` by our relay grants.
+
+    Who was named once counts, also after it left the group: what was passed on to it by then stays with it.
+    """
+    found: dict[str, tuple[int, str, int]] = {}
+    for (rid, _), text in duties.texts_given(connection, node, rids).items():
+        for grant in _grants(text, directory):
+            ver, _, mask = found.get(rid, (0, "", 0))
+            if not grant.named(peer, directory) or grant.ver < ver:
+                continue
+            found[rid] = (grant.ver, grant.jh, (mask if grant.ver == ver else 0) | grant.mask)
+    return {rid: what for rid, what in found.items() if what[1]}
 
 
 def _grants(text: str, directory: Directory) -> list[RelayGrant]:

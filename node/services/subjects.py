@@ -34,7 +34,7 @@ from node.storage.tables import quarantine as kept_aside
 from node.storage.tables.retention import held_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from node.services.publishing import Publisher
     from node.storage.database import Database
@@ -211,9 +211,14 @@ def rectify(
     """
     with database.write() as connection:
         row, drafted = _own(connection, name, node)
-        now_said = orjson.loads(drafted.groups) | dict(groups)
+        drafted_groups = orjson.loads(drafted.groups)
+        now_said = drafted_groups | dict(groups)
         said = {group: value for group, value in now_said.items() if value is not None}
         schema = get_schema(row.sch)
+        _must_be_groups(row.sch, groups)
+        absent = sorted(group for group, value in groups.items() if value is None and group not in drafted_groups)
+        if absent:
+            raise SubjectRefused(f"--remove: the record has no {', '.join(absent)}; it has {', '.join(drafted_groups)}")
         for full in [group for group, value in groups.items() if value is None]:
             said = {group: value for group, value in said.items() if schema.coarse.get(group) != full}
         faults = schema.validate(schema.prepare(said)).errors
@@ -233,22 +238,25 @@ def rectify(
 
 
 def erase_received(
-    database: Database, names: Sequence[tuple[str, str]], *, node: str, subject: str, by: str, now: int
-) -> str:
+    database: Database, names: Sequence[tuple[str, str]], *, node: str, subject: str, by: str, now: int,
+    asked: Collection[str] = (),
+) -> str:  # fmt: skip
     """Erase records of others here: every body of them, for good; the same versions do not come back.
 
-    `ask` the originator first: a request names a record that is in use. Returns the number of the case.
+    `ask` the originator first, for a request names a record that is held; `asked` are the ids of those requests, which
+    are not erased with what else was said about the records. Returns the number of the case.
     """
     if any(iss == node for iss, _ in names):
         raise SubjectRefused(
             "an own record ends everywhere by a recall: `tidewaiter recall` with the reason data-subject"
         )
+    requests = {(node, rid) for rid in asked}
     with database.write() as connection:
         _must_exist(connection, names)
         case = cases.open_case(connection, action="erase", subject=subject, officer=by, now=now)
         for iss, rid in names:
             keeping.tell_of_withdrawal(connection, iss, rid, keeping.SUBJECT, now)
-            erasing.erase_record(connection, iss, rid, state=records.ERASED)
+            erasing.erase_record(connection, iss, rid, state=records.ERASED, but=requests)
         kept = sorted(f"{iss}/{rid}" for iss, rid in holds.of(connection, names))
         detail = {"records": [f"{iss}/{rid}" for iss, rid in names]} | ({"legal_hold": kept} if kept else {})
         cases.close(connection, case.id, detail, now=now)
@@ -287,13 +295,26 @@ def ask(
 ) -> annotating.Annotated:  # fmt: skip
     """Ask the originator of a record to rectify, restrict or erase: a signed query that goes to it alone.
 
-    The text names the groups and nobody; `narrative` may, and is sealed in a nominal group.
+    The text names the groups and nobody; `narrative` may, and is sealed in a nominal group. The record may be one whose
+    use is restricted: that is what an officer does first. Raises `NotFound` for a record that is not held, and
+    `SubjectRefused` for a group that is not of its kind, a case that is not in the register, and an own record.
     """
+    with database.read() as connection:
+        held = next((row for row in records.by_key(connection, *key) if row.jwt), None)
+        if number is not None and cases.get(connection, number) is None:
+            raise SubjectRefused(f"--case: {number} is in no row of the register; `tidewaiter subject list` lists them")
+    if key[0] == publisher.node:
+        raise SubjectRefused(
+            "an own record has no other originator: `tidewaiter subject rectify`, `restrict`, or `tidewaiter recall` "
+            "with the reason data-subject"
+        )
+    if held is not None:
+        _must_be_groups(held.sch, groups)
     listed = ", ".join(sorted(groups)) or "this record"
     text = f"A data subject asks to {what}: {listed}." + (f" Our case {number}." if number else "")
     remark = annotating.Remark(
         about=[f"{key[0]}/{key[1]}"], type="query", texts=[("en", text)], no_names=True,
-        narrative=[("en", narrative)] if narrative else (), respond_by=respond_by,
+        narrative=[("en", narrative)] if narrative else (), respond_by=respond_by, restricted=True,
     )  # fmt: skip
     return annotating.annotate(database, publisher, remark, by=by, now=now)
 
@@ -314,6 +335,13 @@ def named(database: Database, names: Sequence[str], *, node: str) -> list[tuple[
                 raise NotFound(f"{name} names {'no record' if not issuers else 'several records: write ISS/RID'}")
             found.append((issuers[0], wanted))
     return found
+
+
+def _must_be_groups(sch: str, groups: Iterable[str]) -> None:
+    known = get_schema(sch).groups
+    for group in groups:
+        if group not in known:
+            raise SubjectRefused(f"{group} is no group of {sch}; its groups are {', '.join(sorted(known))}")
 
 
 def _everywhere(connection: Connection, person: Person, node: str) -> list[Occurrence]:

@@ -28,9 +28,15 @@ def note(connection: Connection, peer: str, found: Sequence[tuple[str, str, str]
             connection.execute(gap.insert().values(peer=peer, rid=rid, what=what, detail=detail, since=at, seen=at))
 
 
-def close(connection: Connection, peer: str, *, before: int) -> None:
-    """An inventory is through: gaps that it did not show are no more."""
-    connection.execute(delete(gap).where(gap.c.peer == peer, gap.c.seen < before))
+def close(connection: Connection, peer: str, *, at: int, whole: bool) -> None:
+    """The inventory of `at` is through: gaps that it did not show are no more.
+
+    Without any it is as it should be, though its root may differ (hubs have passed on more); `whole` says that nothing
+    was left out of the comparison because it was on its way.
+    """
+    connection.execute(delete(gap).where(gap.c.peer == peer, gap.c.seen < at))
+    if whole and connection.execute(select(gap.c.rid).where(gap.c.peer == peer)).first() is None:
+        connection.execute(update(inventory).where(inventory.c.peer == peer).values(equal=True))
 
 
 def listing(connection: Connection, *, peer: str | None = None) -> list[Row[Any]]:

@@ -10,6 +10,7 @@ from federation.errors import NotFound
 from node.services import exporting, holding, indexing, search, showing, subjects, sweeping
 from node.services.publishing import Publisher
 from node.services.search import Criteria
+from node.services.serving import Server
 from node.services.subjects import Person, SubjectRefused
 from node.storage import drafts, fulltext, records
 from node.storage.tables import disclosure, draft, entry_out, facet, record
@@ -260,18 +261,67 @@ def test_an_own_record_is_recalled_before_what_is_left_of_it_is_erased(database)
     assert (kept.reference, kept.groups) == ("R-1", "{}")
 
 
-def test_the_originator_alone_is_asked_and_the_request_names_nobody(peer, victim):
-    _, signed = received(peer, victim)
-    publisher = Publisher(
+def asker():
+    return Publisher(
         fed="test", node="TZ", signer=FED.signer("TZ"), directory=FED.directory, policy=None,
         handling={"tlp": "amber", "onward": "none", "evidence": "ask"}, token=random.Random(5).randbytes,  # noqa: S311
     )  # fmt: skip
-    asked = subjects.ask(
-        victim.database, publisher, ("ZA", signed.claims["rid"]), "erase", number="DS-2026-1", groups=["persons"],
-        narrative=None, respond_by=None, by="D. Officer", now=NOW,
+
+
+def ask(victim, rid, what="erase", *, number=None, groups=("persons",), narrative=None):
+    return subjects.ask(
+        victim.database, asker(), ("ZA", rid), what, number=number, groups=groups, narrative=narrative,
+        respond_by=None, by="D. Officer", now=NOW,
     )  # fmt: skip
+
+
+def test_the_originator_alone_is_asked_and_the_request_names_nobody(peer, victim):
+    _, signed = received(peer, victim)
+    number, _ = find(victim.database)
+    asked = ask(victim, signed.claims["rid"], number=number)
     assert asked.recipients == ("ZA",)
     view = showing.show(victim.database, rid=asked.rid, by="officer", purpose=None, now=NOW)
     assert view.groups["note"]["type"] == "query"
     assert "said" not in json.dumps(dict(view.groups)).lower()
     assert view.groups["about"][0]["rid"] == signed.claims["rid"]
+
+
+@pytest.mark.parametrize("restricted_before", [False, True])
+def test_the_request_reaches_the_originator_though_the_record_is_erased_here_at_once(peer, victim, restricted_before):
+    _, signed = received(peer, victim)
+    rid, database = signed.claims["rid"], victim.database
+    if restricted_before:  # what an officer does first, while the request is looked into
+        subjects.restrict(database, [("ZA", rid)], subject="file 7", by="D", now=NOW)
+    other = ask(victim, rid, "rectify")
+    asked = ask(victim, rid, narrative="all on our client, Mr Said")
+    subjects.erase_received(database, [("ZA", rid)], node="TZ", subject=NAME, by="D", now=NOW, asked=[asked.rid])
+    server = Server(node="TZ", directory=FED.directory, log_signer=FED.signer("TZ", "log"))
+    with database.read() as connection:
+        page = json.loads(server.page(connection, recipient="ZA", lane="urgent", start=0, limit=9, note=None, now=NOW))
+    shown = {json.loads(entry["e"])["rid"]: shown_groups(entry["s"]) for entry in page["entries"] if "s" in entry}
+    assert shown == {asked.rid: {"about", "note", "texts", "narrative"}}
+    assert other.rid not in shown  # what else was said of the record has gone with it
+
+
+def test_a_request_names_groups_and_a_case_that_there_are(peer, victim):
+    _, signed = received(peer, victim)
+    rid = signed.claims["rid"]
+    with pytest.raises(SubjectRefused, match=r"bogus is no group of seizure/1; its groups are .*persons"):
+        ask(victim, rid, "rectify", groups=["persons", "bogus"])
+    with pytest.raises(SubjectRefused, match="--case: DS-2026-99 is in no row of the register"):
+        ask(victim, rid, number="DS-2026-99")
+    with pytest.raises(SubjectRefused, match="an own record"):
+        subjects.ask(
+            victim.database, asker(), ("TZ", rid), "erase", number=None, groups=(), narrative=None, respond_by=None,
+            by="D", now=NOW,
+        )  # fmt: skip
+    assert victim.rows(draft) == []
+
+
+def test_a_correction_takes_away_only_groups_that_the_record_has(database):
+    release(database, OWN, rules=[{**SHARE[0], "groups": ["case", "persons"]}])
+    for group, told in (("bogus", "no group of seizure/1"), ("narrative", "the record has no narrative; it has case")):
+        with pytest.raises(SubjectRefused, match=told):
+            subjects.rectify(database, "R-1", {group: None}, node="KE", subject="file 7", by="D", now=NOW)
+    with database.read() as connection:
+        assert connection.execute(select(subject_case)).all() == []

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 
 from federation.policy import compile_policy, load_policy
 from node.services import replaying
-from node.storage import gaps, settlements
+from node.storage import gaps, holdings, settlements
 from node.storage.tables import disclosure, entry_out, feed_out, record
 from node.storage.tables.recovery import deviation
 from tests.simulator.world import World, policy_text
@@ -108,6 +108,16 @@ def test_where_the_policy_and_the_log_agree_nothing_is_found(world):
 
 
 @pytest.mark.usefixtures("quiet")
+def test_groups_that_went_after_the_others_or_were_exchanged_are_no_deviation(world):
+    """After `more` the newest entry showed one group of many; after an exchange there are two newest entries."""
+    for groups in (["non-nominal", "persons"], ["non-nominal"], ["case", "persons"], ["goods", "case"]):
+        world.set_policy("KE", [RULES[0] | {"groups": groups}])
+        world.calm()
+        report, found = run(world)
+        assert (report.records, report.unexplained, found) == (4, 0, set()), groups
+
+
+@pytest.mark.usefixtures("quiet")
 def test_an_entry_that_never_went_out_is_named(world):
     """The sender withholds: an entry, its grant and its row are missing, as if they had never been."""
     row = some(world, "KE")
@@ -160,3 +170,32 @@ def test_runs_are_kept_with_what_they_found_and_old_ones_go(world, monkeypatch):
         row, found = replaying.last(connection)
         assert (row.unexplained, len(found)) == (4, 4)
         assert len(connection.execute(select(deviation)).all()) == 8
+
+
+# What hubs pass on
+
+
+def test_what_a_hub_passed_on_by_our_leave_is_no_gap_and_what_it_gave_beyond_is(tmp_path, make_database):
+    world = World(tmp_path, lambda _: make_database(), seed=5, ids=("KE", "TZ", "RILO-ESA"))
+    try:
+        direct = {"effect": "grant", "nodes": ["TZ"], "groups": ["case"], "kind": "seizure"}
+        world.set_policy("KE", [direct, {**direct, "nodes": ["RILO-ESA"], "groups": ["minimal"], "relay": ["TZ"]}])
+        for _ in range(3):
+            world.write("KE", "seizure")
+        world.calm()
+        with world.nodes["KE"].database.read() as connection:
+            granted = {row.rid: row.gm for row in holdings.given_to(connection, "KE", "TZ")}
+            whole = connection.execute(select(record).where(record.c.iss == "KE").order_by(record.c.rid)).all()
+        with world.nodes["TZ"].database.read() as connection:
+            held = {row.rid: row.gm for row in holdings.held_of(connection, "KE")}
+        assert all(held[rid] & ~gm for rid, gm in granted.items())  # the hub has brought it more
+        told, found = show(world, "TZ")
+        assert (told.equal, found) == (True, set())
+        row = next(one for one in whole if int(one.mask, 16) & ~held[one.rid])
+        with world.nodes["TZ"].database.write() as connection:
+            named = (record.c.iss == "KE", record.c.rid == row.rid)
+            connection.execute(update(record).where(*named).values(mask=row.mask, disclosures=row.disclosures))
+        told, found = show(world, "TZ")
+        assert (told.equal, found) == (False, {("TZ", row.rid, "surplus")})
+    finally:
+        world.close()
