@@ -2,7 +2,7 @@
 # Noticed is a mutant that made a test fail or run without end; everything else was not, also what no test reaches.
 /^ *crypto\./             { part = "verifier" }
 /^ *federation\.policy\./ { part = "evaluator" }
-/^ *federation\.(inbox|roads)\./ { part = "inbox" }
+/^ *federation\.(inbox|relay|roads)\./ { part = "inbox" }
 /: not checked$/ { next } # of a run for some names only: make mutation ARGS='federation.inbox.*'
 /: (killed|timeout)$/ { killed[part]++; all_killed++; next }
 /: /                  { survived[part]++; all_survived++ }
