@@ -15,12 +15,14 @@ from federation.relay import (
     check_relay,
     join,
     sign_relay_grant,
+    signed_grant,
     text_hash,
     verify_relay_grant,
 )
 from tests.evil.peer import EvilPeer
 from tests.factories import NOW, make_federation
 from tests.federation.test_policy_decide import RECORD
+from tests.simulator.naive import unb64
 
 GROUPS = {"ncp": {"1": ["TZ"], "3": ["TZ", "UG"]}, "old": {"1": ["TZ", "UG"], "2": ["UG"]}}
 FED = make_federation(["KE", "TZ", "UG", "ZA", "RILO-ESA", "RILO-EUR"], groups=GROUPS)
@@ -143,6 +145,85 @@ def test_nothing_is_passed_on_where(sentence):
     call, error = REFUSED[sentence]
     with pytest.raises(error):
         call()
+
+
+def test_who_is_a_recipient_by_name_and_by_group():
+    both, named, group = grant(nodes=["TZ"]), grant(group=None, nodes=["TZ"]), grant()
+    assert [both.named(node, FED.directory) for node in ("TZ", "UG", "ZA")] == [True, False, False]
+    assert [named.named(node, FED.directory) for node in ("TZ", "ZA")] == [True, False]
+    assert [group.named(node, FED.directory) for node in ("TZ", "UG", "ZA")] == [True, True, False]
+    assert not named.removed("TZ", FED.directory)
+    old = grant(group="old@1")
+    assert [old.removed(node, FED.directory) for node in ("TZ", "UG")] == [True, False]
+    assert old.named("TZ", FED.directory)
+    assert not old.includes("TZ", FED.directory)
+
+
+def test_a_grant_that_was_signed_once_is_evidence_whatever_became_of_its_key():
+    made = grant()
+    for changed in ({"exp": NOW - 5}, {"revoked": {"since": NOW - 5, "reason": "stolen"}}):
+        fed = FED.with_key("KE", "record", **changed)
+        assert signed_grant(made.token, directory=fed.directory) == made
+        with pytest.raises(NoRelayGrant):
+            verify_relay_grant(made.token, directory=fed.directory, now=NOW)
+    for other in (grant(use="log"), forged(fed="elsewhere"), altered(), forged(hub=7)):
+        with pytest.raises(NoRelayGrant, match="the relay grant is refused: "):
+            signed_grant(other.token, directory=FED.directory)
+
+
+TIMES = [
+    (300, 400, True),
+    (301, 400, False),  # signed further in the future than clocks may differ
+    (0, 0, False),
+    (0, 1, True),
+    (0, MAX_LIFETIME, True),
+    (0, MAX_LIFETIME + 1, False),
+    (-500, -100, True),  # over, and still verified: the end is looked at where it is used
+]
+
+
+@pytest.mark.parametrize(("begin", "end", "good"), TIMES)
+def test_the_times_of_a_grant(begin, end, good):
+    made = grant(now=NOW + begin, exp=NOW + end)
+    if good:
+        assert verify_relay_grant(made.token, directory=FED.directory, now=NOW) == made
+        return
+    with pytest.raises(NoRelayGrant, match="times"):
+        verify_relay_grant(made.token, directory=FED.directory, now=NOW)
+
+
+def test_a_grant_is_of_its_own_type():
+    members = json.loads(unb64(grant().token.split(".")[1]))
+    for typ in ("cnp-record+sd-jwt", "cnp-receipt+jwt"):
+        with pytest.raises(NoRelayGrant):
+            check(Token(EvilPeer(FED, "KE").jws(members, typ=typ)))
+
+
+def test_a_grant_is_as_deep_as_its_obligations_and_no_deeper():
+    assert check(forged(grant={**GRANT, "more": {"list": []}})).tlp == "green"
+    with pytest.raises(NoRelayGrant):
+        check(forged(grant={**GRANT, "more": {"list": [[]]}}))
+
+
+def test_as_many_grants_as_an_entry_may_have_are_read():
+    assert check(*[grant()] * MAX_GRANTS).tlp == "green"
+
+
+def test_a_text_without_its_hash_in_the_leaf_is_no_leave_and_neither_is_a_hash_without_a_text():
+    text = join([grant()])
+    for members in ({"rg": None}, {"text": None}):
+        with pytest.raises(NoRelayGrant, match="no grant of its issuer came with it"):
+            check_relay(
+                **{"text": text, "rg": text_hash(text), "passed": passed(), "directory": FED.directory, "now": NOW,
+                   **members}
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("bit", range(4))
+def test_each_group_that_is_passed_on_needs_its_own_leave(bit):
+    assert check(grant(mask=1 << bit), mask=1 << bit).tlp == "green"
+    with pytest.raises(GrantExceeded, match="more groups"):
+        check(grant(mask=0b1111 & ~(1 << bit)), mask=1 << bit)
 
 
 POLICY = """
