@@ -284,6 +284,11 @@ def test_every_country_on_the_route_is_set_apart_and_nobody_else():
     assert groups == {"KE": {"goods"}, "TZ": {"goods"}, "AE": none, "CN": {"goods"}, "RILO-ESA": {"case"}, "UG": none}
 
 
+def test_who_belongs_to_no_country_is_on_no_route_even_where_the_route_is_not_told():
+    rules = (grant("goods"), withhold("goods", when={"relation": words("destination")}))
+    assert by_class(rules, [KE, CN, RILO]) == {"KE": frozenset(), "CN": frozenset(), "RILO-ESA": {"goods"}}
+
+
 def test_classes_are_told_apart_by_every_side_of_a_recipient():
     like = Recipient(id="A", country="KE", region="ESA", roles=words("member"), groups=words("east@2"))
     changes = [
