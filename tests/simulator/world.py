@@ -776,7 +776,9 @@ class World:
         self.newest[reference] = ver
         self.rid(reference)
         for token, group in hidden:
-            self.tokens[token] = (reference, (ver,), group)
+            # The reference is the same in all versions: after a restore an earlier one may be the newest again.
+            before_this = self.tokens[token][1] if token in self.tokens else ()
+            self.tokens[token] = (reference, (*before_this, ver), group)
         for who, groups in self.through_the_hub(version).items():
             version.relay(who, groups)
         if before is not None:
