@@ -11,6 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import select, update
 
+from crypto import b64
 from crypto.signer import FileSigner
 from federation import bundles
 from federation.errors import FederationError
@@ -20,7 +21,7 @@ from node.services import authority
 from node.services.bundles import registered
 from node.services.membership import Membership
 from node.services.verifiers import Verifiers
-from node.storage import feeds
+from node.storage import feeds, peerlogs
 from node.storage.database import Database
 from node.storage.tables import record
 from tests.served import found, release
@@ -366,3 +367,22 @@ def _rows(home, table):
 def _raise(taken):
     assert taken.sender is None
     raise FederationError(taken.problems[0])
+
+
+def disclosed(home, sender):
+    """The checkpoints of a node's disclosure log in its receipts for a sender."""
+    with home.database.read() as connection:
+        tokens = [row.receipt for row in feeds.in_feeds(connection) if row.sender == sender]
+    return [orjson.loads(b64.decode(token.split(".")[1])).get("log") for token in tokens]
+
+
+def test_receipts_in_a_bundle_bear_a_checkpoint_of_the_log_only_where_there_is_no_other_road(homes, home):
+    take(homes["TZ"], make(homes["KE"], "TZ")[0])
+    found = disclosed(homes["TZ"], "KE")
+    assert found
+    assert all(note.startswith("cnp/") for note in found)
+    take(homes["KE"], make(homes["TZ"], "KE", answer=True)[0])
+    with homes["KE"].database.read() as connection:
+        assert [row.came_by for row in peerlogs.listing(connection, "TZ")] == ["receipt"]
+    assert not home.desk("TZ", Verifiers(0)).witness  # both have addresses
+    assert homes["TZ"].desk("KE", Verifiers(0)).witness

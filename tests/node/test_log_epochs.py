@@ -247,6 +247,15 @@ def test_a_checkpoint_of_an_epoch_that_ended_comes_late_and_is_never_the_newest(
         assert [row.size for row in peerlogs.unproven(connection, "KE", limit=9)] == [4]
 
 
+def test_with_a_new_epoch_all_that_was_proven_is_to_be_proven_anew(database):
+    keep(database, head(4))
+    with database.write() as connection:
+        (row,) = peerlogs.listing(connection, "KE")
+        peerlogs.mark(connection, row.id, "proven")
+    keep(database, head(6, epoch=7, seed=2))
+    assert states(database) == [(7, 6, "kept"), (0, 4, "kept")]
+
+
 def test_the_end_of_an_old_epoch_stays_for_good(database, monkeypatch):
     monkeypatch.setattr(peerlogs, "NEWEST", 1)
     for size in range(1, 6):
@@ -300,7 +309,7 @@ def test_a_witness_learns_by_a_question_how_much_a_restored_log_lost(told, make_
 LIES = {
     "a log that lost rows without a new epoch": lambda: auditlog.Growth(head(3, seed=2).note, (), lost=True),
     "a smaller log of the same epoch": lambda: auditlog.Growth(head(3, epoch=7).note, ()),
-    "an epoch that had ended": lambda: auditlog.Growth(head(9).note, ()),
+    "an epoch that had ended": lambda: auditlog.Growth(head(5).note, ()),
     "an epoch that had ended, as a loss": lambda: auditlog.Growth(head(3).note, (), lost=True),
     "a later epoch that continues nothing and does not say so": lambda: auditlog.Growth(
         head(9, epoch=8, seed=2).note, ()

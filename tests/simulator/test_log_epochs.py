@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.storage import evidence, peerlogs
+from node.storage import evidence, peerlogs, settlements
 from tests.simulator.restoring import restore, snapshot
 from tests.simulator.world import World
 
@@ -85,3 +85,25 @@ def test_the_same_over_the_signed_road(tmp_path, make_sqlite):
         assert (9, "lost") in kept(world, "GB")
     finally:
         world.close()
+
+
+def test_a_node_put_back_behind_its_back_learns_it_from_the_first_page_and_before_it_signs(world):
+    """Nobody asks it for its feeds or its log: it fetches, and its next receipt is about to contradict the last."""
+    world.write("TZ", "seizure")
+    world.look("KE", 2)
+    for lane in ("urgent", "bulk"):
+        world.poll("KE", "TZ", lane)
+    then = snapshot(world, "KE")
+    world.look("KE", 2)
+    world.write("TZ", "seizure")
+    world.poll("KE", "TZ", "bulk")
+    restore(world, "KE", then, told=False)
+    world.look("KE", 2)
+    world.write("TZ", "seizure")
+    world.poll("KE", "TZ", "bulk")
+    with world.nodes["TZ"].database.read() as connection:
+        found = [(row.size, row.epoch > 0, row.state) for row in peerlogs.listing(connection, "KE")]
+    with world.nodes["KE"].database.read() as connection:
+        assert settlements.current(connection).reason == "peer"
+    assert found[0][1:] == (True, "kept")
+    assert {state for _, _, state in found} == {"kept"}
