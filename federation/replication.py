@@ -17,7 +17,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from federation.errors import FederationError, FeedEpochRequired, ProblemType
+from federation.errors import FederationError, FeedEpochRequired, ProblemType, Quota
 from federation.feed import LANES, Lane
 from federation.pages import MAX_ENTRIES
 
@@ -57,6 +57,14 @@ class Backoff:
         """
         base = min(self.last, self.first * 2.0 ** (min(failures, 30) - 1))
         return base * (1.0 + self.jitter * chance)
+
+    def told(self, after: float, chance: float) -> float:
+        """Seconds to wait for a peer that says when it will answer again: so long, and no longer than `last`.
+
+        >>> Backoff(first=1, last=300, jitter=0.5).told(20, chance=0.0)
+        20.0
+        """
+        return min(self.last, max(self.first, float(after))) * (1.0 + self.jitter * chance)
 
 
 @dataclass(slots=True)
@@ -143,6 +151,14 @@ class LaneLoop:
             self._wake[lane].clear()
             try:
                 await self.drain(lane)
+            except Quota as error:
+                state.failures += 1
+                state.problem = str(error)
+                if error.after is not None:
+                    # The peer has no share left for us until then: a hint does not make it answer sooner.
+                    await asyncio.sleep(self.backoff.told(error.after, self.chance()))
+                    continue
+                pause = self.backoff.wait(state.failures, self.chance())
             except (LinkDown, FederationError) as error:
                 state.failures += 1
                 state.problem = str(error)

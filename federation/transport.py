@@ -26,6 +26,7 @@ from federation.errors import (
     Malformed,
     NotMember,
     ProblemType,
+    Quota,
     Refused,
     TooLarge,
 )
@@ -168,7 +169,7 @@ class PeerLink:
             answer,
         )
         if status >= MULTIPLE_CHOICES:
-            raise problem_from(answer)
+            raise problem_from(answer, after=_seconds(answer_headers.get("retry-after")))
         return status, answer_headers, answer
 
     async def _exchange(
@@ -208,8 +209,19 @@ class PeerLink:
             raise Refused.because(error) from error
 
 
-def problem_from(body: bytes) -> FederationError:
-    """The error that a peer answered with (RFC 9457), in our words where it is not one of the protocol's."""
+def _seconds(value: str | None) -> int | None:
+    """The seconds of a `Retry-After` (RFC 9110, section 10.2.3); None for a date, which would need equal clocks.
+
+    No signature covers it: whoever is on the road can make us wait, which he can by answering nothing as well.
+    """
+    return int(value) if value is not None and value.isascii() and value.isdigit() and len(value) <= 6 else None  # noqa: PLR2004 - beyond any wait
+
+
+def problem_from(body: bytes, *, after: int | None = None) -> FederationError:
+    """The error that a peer answered with (RFC 9457), in our words where it is not one of the protocol's.
+
+    `after`: the seconds after which it says that it will answer again.
+    """
     try:
         problem: Any = orjson.loads(body)
         word = ProblemType(str(problem["type"]).removeprefix(PROBLEM_BASE))
@@ -217,5 +229,7 @@ def problem_from(body: bytes) -> FederationError:
         return Refused(ProblemType.MALFORMED, "the peer refused without a problem of the protocol")
     if word is ProblemType.FROM_BEYOND_HEAD and isinstance(problem.get("from"), int):
         return FromBeyondHead("the peer holds less than was asked for", expected=problem["from"])
+    if word is ProblemType.QUOTA:
+        return Quota("the peer refused: quota", after=after)
     # The peer's own sentence is not repeated into our logs: it is the peer's text.
     return Refused(word, f"the peer refused: {word}")

@@ -29,6 +29,7 @@ from federation.errors import (
     DirectoryRefused,
     DirectoryStale,
     FederationError,
+    FeedEpochRequired,
     FromBeyondHead,
     Malformed,
     NotFound,
@@ -42,7 +43,7 @@ from federation.pushing import feed_of, held_of, without
 from federation.receipts import verify_receipt
 from node.services.pushing import leaves_held, receipt_again
 from node.services.serving import Server, accept_receipt
-from node.storage import feeds, records
+from node.storage import feeds, records, settlements
 from node.storage.tables.bundles import bundle
 
 if TYPE_CHECKING:
@@ -122,12 +123,15 @@ class Maker:
         """Write a bundle for a peer. `answer` leaves the pages out: directory and receipts, to be carried back.
 
         With `since_receipt` it begins where the peer's newest receipt ends, else at the beginning of each feed. Raises
-        `DirectoryStale`, `NotMember`, `Suspended`.
+        `DirectoryStale`, `NotMember`, `Suspended`, and `FeedEpochRequired` while this node, restored from a backup, has
+        still to settle with the peer.
         """
         now, directory = self.clock(), self.membership.current()
         key = self._key_of(directory, to, now)
         if not answer and self.membership.stale(now):
             raise DirectoryStale("this node's directory has expired: no bundle is made until it is renewed")
+        if not answer:
+            self._settled(to)
         sealer = bundles.Sealer(
             fed=directory.fed, node=self.node, to=to, bid=b64.encode(self.token(bundles.BID_BYTES)), key=key,
             signer=self.log_signer, now=now,
@@ -143,6 +147,15 @@ class Maker:
         with self.database.write() as connection:
             register(connection, way="made", peer=to, made=made, by=by, now=now)
         return made
+
+    def _settled(self, to: str) -> None:
+        """The gate before which pages wait as well, asked before anything is written."""
+        with self.database.read() as connection:
+            if settlements.pending(connection, to):
+                raise FeedEpochRequired(
+                    f"this node was restored from a backup, and {to} has not shown what it holds of its records: no"
+                    " bundle is made for it until then; see `tidewaiter recovery status`"
+                )
 
     def _key_of(self, directory: Directory, to: str, now: int) -> EncKey:
         member = directory.member(to)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from federation.errors import Malformed
+from federation.errors import Malformed, Quota
 from federation.ports import Applied, Position
 from federation.replication import Backoff, LinkDown, PeerLoop
 
@@ -152,6 +152,33 @@ def test_the_loop_runs_until_it_is_cancelled_and_a_hint_wakes_it():
             await running
 
     asyncio.run(asyncio.wait_for(go(), 20))
+
+
+def test_a_peer_that_says_when_it_will_answer_again_is_left_alone_until_then():
+    async def go():
+        told = [Quota("no share left", after=1), Quota("no share left", after=1)]
+        road, desk = Road(total=2, broken=told), Memory()
+        loop = loop_of(road, desk, poll=3_600.0, backoff=Backoff(first=0.01, last=0.3))
+        running = asyncio.ensure_future(loop.run())
+        await asyncio.sleep(0.1)
+        loop.hint()
+        await asyncio.sleep(0.1)
+        assert len(road.asked) == 2  # one a lane; failures alone would have let it ask again ten times over
+        assert all("no share left" in state.problem for state in loop.lanes.values())
+        while len(desk.applied) < 4:  # noqa: ASYNC110 - waits for what another task does
+            await asyncio.sleep(0.005)
+        assert {state.problem for state in loop.lanes.values()} == {None}
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(asyncio.wait_for(go(), 20))
+
+
+def test_a_peer_cannot_make_a_node_wait_for_ever_nor_hurry():
+    backoff = Backoff(first=1, last=300, jitter=0.5)
+    assert [backoff.told(after, 0.0) for after in (0, 1, 20, 999_999)] == [1, 1, 20, 300]
+    assert 20 < backoff.told(20, 0.9) < 30
 
 
 def test_waiting_times_double_up_to_the_last_and_are_spread():

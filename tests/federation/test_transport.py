@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from crypto import httpsig
-from federation.errors import FederationError, FromBeyondHead, NotMember
+from federation.errors import FederationError, FromBeyondHead, NotMember, Quota
 from federation.pages import MAX_PAGE_BYTES
 from federation.replication import LinkDown
 from federation.transport import PeerLink, make_client, problem_from
@@ -125,6 +125,16 @@ def test_a_problem_says_where_to_go_on():
     error = problem_from(problem("from-beyond-head"))
     assert isinstance(error, FromBeyondHead)
     assert error.expected == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "after"),
+    [("20", 20), ("0", 0), ("Wed, 25 Nov 2026 10:00:00 GMT", None), ("-1", None), ("9" * 7, None)],
+)
+def test_a_peer_without_a_share_for_us_says_in_how_many_seconds_to_ask_again(said, after):
+    with pytest.raises(Quota) as refused:
+        fetched(lambda r: signed(r, problem("quota"), 429, **{"retry-after": said}))
+    assert refused.value.after == after
 
 
 def test_the_client_follows_nothing_and_asks_no_proxy(monkeypatch):

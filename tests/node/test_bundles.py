@@ -14,14 +14,14 @@ from sqlalchemy import select, update
 from crypto import b64
 from crypto.signer import FileSigner
 from federation import bundles
-from federation.errors import FederationError
+from federation.errors import FederationError, FeedEpochRequired
 from federation.trust import DirectoryMirror, folder_fetch
 from node.app import Home
 from node.services import authority
 from node.services.bundles import registered
 from node.services.membership import Membership
 from node.services.verifiers import Verifiers
-from node.storage import feeds, peerlogs
+from node.storage import feeds, peerlogs, settlements
 from node.storage.database import Database
 from node.storage.tables import record
 from tests.served import found, release
@@ -386,3 +386,13 @@ def test_receipts_in_a_bundle_bear_a_checkpoint_of_the_log_only_where_there_is_n
         assert [row.came_by for row in peerlogs.listing(connection, "TZ")] == ["receipt"]
     assert not home.desk("TZ", Verifiers(0)).witness  # both have addresses
     assert homes["TZ"].desk("KE", Verifiers(0)).witness
+
+
+def test_a_restored_node_makes_no_bundle_for_a_peer_that_has_not_shown_what_it_holds(homes):
+    with homes["KE"].database.write() as connection:
+        settlements.mark(connection, "restored", now=int(time.time()))
+    file = io.BytesIO()
+    with pytest.raises(FeedEpochRequired, match="TZ has not shown what it holds"):
+        homes["KE"].bundle_maker().make("TZ", file, by="courier desk")
+    assert file.getvalue() == b""
+    assert make(homes["KE"], "TZ", answer=True)[1].entries == 0
