@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from node.cli.demo_changes import correction, policy_change
 from node.cli.demo_checks import Check, tell
 from node.cli.demo_federation import CommandFailed
 from node.cli.demo_pictures import without_its_position
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CHAPTERS: Final[tuple[tuple[str, Callable[[Demonstration], list[Check]]], ...]] = (
     ("A picture arrives without its GPS", without_its_position),
+    ("A correction replaces what was shared", correction),
+    ("A policy changes, and shows beforehand what that does", policy_change),
 )
 
 

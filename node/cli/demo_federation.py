@@ -57,6 +57,10 @@ PLAYERS: Final = (
 )  # fmt: skip
 ADMINISTRATIONS: Final = tuple(player for player in PLAYERS if player.kind == "administration")
 AUTHORITY: Final = "RILO-WE"
+OPERATION: Final = ("joint-operation", "HK")
+"""A named group of the directory, and its one member beside the countries that know each other anyway."""
+ORIGINATOR: Final = "GB"
+"""Whose records may be passed on to that group, if a rule of its policy says so."""
 
 
 class CommandFailed(Exception):  # noqa: N818 - the name is the sentence
@@ -130,6 +134,7 @@ class Demonstration:
         self.command(AUTHORITY, "directory", "init", "--fed", "demonstration")
         for player in PLAYERS:
             self.command(AUTHORITY, "directory", "add", str(self._card(player)))
+        self.command(AUTHORITY, "directory", "group", *OPERATION)
         self.command(AUTHORITY, "directory", "publish")
 
     def _card(self, player: Player) -> Path:
@@ -139,6 +144,9 @@ class Demonstration:
         words = ["init", "--node", player.id, "--name", player.name, "--kind", player.kind, "--region", player.region]
         words += ["--listen", f"127.0.0.1:{self._ports[player.id]}", "--url", self.url(player.id)]
         self.command(player.id, *words)
+        if player.id == ORIGINATOR:
+            with (self.home(player.id) / "node.toml").open("a", encoding="utf-8") as settings:
+                settings.write(f'\n[handling]\nonward = "group:{OPERATION[0]}@1"\n')
         self._card(player).write_text(self.command(player.id, "node", "card"), "utf-8")
 
     def start(self) -> None:
