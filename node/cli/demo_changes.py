@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from node.cli.demo_checks import Check, pages
+from node.cli.demo_federation import CommandFailed
 from node.settings import config_folder
 from node.storage import records
 
@@ -21,6 +22,8 @@ WRONG, RIGHT = "82320", "28320"
 GAINED, LOST, WHERE = "value", "right", "footwear"
 WIDENED: Final = ('"right", "media"]', '"right", "media", "value"]')
 """What becomes of one line of the policy: the region gets the value as well."""
+FIRST: Final = 2
+"""The first version after the one that the sample is."""
 NEW_RULE: Final = "footwear-in-preparation"
 WITHHOLDING: Final = f"""
 # A case about footwear is being prepared: whose rights these are stays home meanwhile.
@@ -80,7 +83,7 @@ def _write_corrected(file: Path) -> None:
 
 def policy_change(show: Demonstration) -> list[Check]:
     """GB's policy gives FR one group more and takes one back of some: proposed, previewed, approved, in force."""
-    file = next_policy(show, 2, WIDENED, WITHHOLDING)
+    file = next_policy(show, 2, more=WITHHOLDING, change=WIDENED)
     first, second = "head of unit of GB", "legal adviser of GB"
     before = _positions(show)
     shown = show.told(SENDER, "policy", "propose", str(file), "--by", first)["preview"]
@@ -133,15 +136,16 @@ def _paragraph(letter: str, rule: str) -> list[str]:
     return next(part for part in letter.split("\n\n") if f"[{rule}]" in part).strip().splitlines()
 
 
-def next_policy(show: Demonstration, version: int, change: tuple[str, str], more: str) -> Path:
-    """The text of GB's policy of before with one line changed and rules added, as a file of its own."""
+def next_policy(show: Demonstration, version: int, *, more: str, change: tuple[str, str] | None = None) -> Path:
+    """The text of GB's policy before this version with rules added, and one line changed, as a file of its own."""
     home = show.home(SENDER)
-    before = home / ("policy.toml" if version == 2 else f"policy-{version - 1}.toml")  # noqa: PLR2004 - the first has no number
-    text = before.read_text("utf-8")
-    old, new = change
-    if text.count(old) != 1:
-        raise LookupError(f"the policy that the demonstration changes has not once: {old}")
-    text = text.replace(f"version = {version - 1}", f"version = {version}", 1).replace(old, new)
+    before = home / (f"policy-{version - 1}.toml" if version > FIRST else "policy.toml")
+    text = before.read_text("utf-8").replace(f"version = {version - 1}", f"version = {version}", 1)
+    if change is not None:
+        old, new = change
+        if text.count(old) != 1:
+            raise CommandFailed(f"{before}: does not say once {old}, which this chapter would change")
+        text = text.replace(old, new)
     file = home / f"policy-{version}.toml"
     file.write_text(text + more, "utf-8")
     return file

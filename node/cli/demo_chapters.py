@@ -12,6 +12,8 @@ from node.cli.demo_changes import correction, policy_change
 from node.cli.demo_checks import Check, tell
 from node.cli.demo_federation import CommandFailed
 from node.cli.demo_pictures import without_its_position
+from node.cli.demo_recalls import recall, restored_backup
+from node.cli.demo_relay import relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +24,9 @@ CHAPTERS: Final[tuple[tuple[str, Callable[[Demonstration], list[Check]]], ...]] 
     ("A picture arrives without its GPS", without_its_position),
     ("A correction replaces what was shared", correction),
     ("A policy changes, and shows beforehand what that does", policy_change),
+    ("A regional office passes on what it may, and is found out when it does more", relay),
+    ("A recall, and its board", recall),
+    ("A restored backup brings nothing back", restored_backup),
 )
 
 

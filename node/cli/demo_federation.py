@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 120.0
+LOOK_SECONDS: Final = 0.2
 PATIENCE_SECONDS: Final = 60.0
 """How long a chapter waits for what has to come over the network, before it says that it did not."""
 
@@ -275,7 +276,7 @@ class Demonstration:
         while time.monotonic() < deadline:
             if holds():
                 return True
-            time.sleep(0.1)
+            time.sleep(LOOK_SECONDS)
         return holds()
 
     def versions(self, node: str, iss: str, rid: str) -> dict[int, str]:

@@ -366,12 +366,15 @@ class _Check:
             .group_by(record.c.rid)
         )
         latest: dict[str, int] = {one.rid: one.ver for one in self.connection.execute(newest)}
+        buried = select(tombstone.c.rid, tombstone.c.ver).where(tombstone.c.iss == self.node)
+        # What a peer gave back after a restore counts its recall as the version that is out, and keeps none of it.
+        ended: dict[str, int] = {one.rid: one.ver for one in self.connection.execute(buried)}
         for row in self.connection.execute(
             select(draft.c.reference, draft.c.kind, draft.c.state, draft.c.rid, draft.c.ver)
         ):
             name = f"{row.kind} {row.reference}"
             out = latest.pop(row.rid, 0)
-            if row.state == "released" and out != row.ver:
+            if row.state == "released" and row.ver not in {out, ended.get(row.rid)}:
                 yield Finding(name, f"counts as released in version {row.ver}, and version {out or 'none'} is kept")
             if row.state == "draft" and out != row.ver - 1:
                 yield Finding(name, f"is the draft of version {row.ver}, and version {out or 'none'} is kept")

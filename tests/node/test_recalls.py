@@ -281,6 +281,8 @@ def test_a_recall_that_came_back_after_a_restore_is_offered_to_all_again(place):
     assert place.board(rid).here == "erased"
     assert owed(place) == {"TZ", "GB", "UG"}
     assert place.board(rid).not_erased == ("GB", "TZ", "UG")
+    found = checking.fsck(place.database("KE"), node="KE", directory=FED.directory, now=NOW)
+    assert [one.to_json() for one in found] == []
 
 
 def test_a_suspended_member_gets_its_recall_when_it_comes_back_and_is_on_the_board_until_then(make_database):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
-from node.cli import demo_chapters, demo_pictures
+from federation.policy import load_policy
+from node.cli import demo_changes, demo_chapters, demo_pictures, demo_relay
 from node.cli.demo_checks import Check, tell
 from node.cli.demo_federation import CommandFailed, Demonstration
+from node.settings import config_folder
+from tests.evil.peer import EvilPeer
+from tests.factories import make_federation
 from tests.pictures import corpus, jpeg, photo
 
 
@@ -79,3 +84,33 @@ def test_waiting_ends_with_what_is_so():
 
     assert Demonstration.until(third, 5.0)
     assert not Demonstration.until(lambda: False, 0.0)
+
+
+def test_the_next_policy_is_the_one_before_with_one_line_changed_and_rules_added(show):
+    home = show.home("GB")
+    home.mkdir()
+    sample = (config_folder() / "policies" / "region-goods.toml").read_text("utf-8")
+    (home / "policy.toml").write_text(sample.replace('"XX"', '"GB"'), "utf-8")
+    second = demo_changes.next_policy(show, 2, more=demo_changes.WITHHOLDING, change=demo_changes.WIDENED)
+    third = demo_changes.next_policy(show, 3, more=demo_relay.RELAYING)
+    read = [load_policy(file.read_text("utf-8")) for file in (home / "policy.toml", second, third)]
+    assert [policy.version for policy in read] == [1, 2, 3]
+    rules = [{rule.id for rule in policy.rules} for policy in read]
+    assert rules[1] - rules[0] == {demo_changes.NEW_RULE}
+    assert rules[2] - rules[1] == {"operation-through-the-office"}
+    with pytest.raises(CommandFailed, match="does not say once"):
+        demo_changes.next_policy(show, 2, more="", change=("no such line", ""))
+
+
+def test_the_corrected_table_has_the_one_row_with_the_other_quantity(tmp_path):
+    demo_changes._write_corrected(tmp_path / "corrected.csv")
+    with (tmp_path / "corrected.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["ref"], row["quantity"]) == (demo_changes.CORRECTED, demo_changes.RIGHT)
+
+
+def test_the_groups_that_a_body_shows_are_read_from_its_bytes():
+    signed = EvilPeer(make_federation(["KE"]), "KE").record(groups={"case": {"reference": "R"}, "value": {}})
+    assert demo_changes.names(signed.shown()) == {"case", "value"}
+    assert demo_changes.names(signed.shown("value")) == {"value"}
+    assert demo_changes.names("") == frozenset()
