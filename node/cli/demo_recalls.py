@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from node.cli.demo_checks import Check
@@ -83,7 +84,7 @@ def restored_backup(show: Demonstration) -> list[Check]:
     show.serve(ORIGINATOR, wait=True)
     for player in PLAYERS:
         if player.id != ORIGINATOR:
-            show.until(lambda node=player.id: _syncs(show, node))
+            show.until(partial(_syncs, show, player.id))
     settled = show.until(lambda: all(peer["state"] == "settled" for peer in status(show)))
     confirmed = show.until(lambda: show.confirmed() and not in_use(show, rid))
     after = show.versions(ORIGINATOR, ORIGINATOR, rid)

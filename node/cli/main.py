@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -111,14 +112,19 @@ for _family in (
     _family.register(app)
 
 
+@cache
+def _command() -> Any:
+    """The commands as they are called: made once, for who gives several in one process."""
+    return typer.main.get_command(app)
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit status: 0 done, 1 refused or failed, 2 not understood."""
     arguments = globals_first(argv)
     if not arguments:
         arguments = ["--help"]
-    command = typer.main.get_command(app)
     try:
-        status = command.main(args=arguments, prog_name="tidewaiter", standalone_mode=False)
+        status = _command().main(args=arguments, prog_name="tidewaiter", standalone_mode=False)
     except typer.TyperException as error:
         # A mistake in the call shows the usage; the class that does so is none of typer's public ones.
         show = getattr(error, "show", None)
