@@ -27,7 +27,7 @@ def demo(
         Path | None, typer.Option("--dir", help="Where to keep the homes. Default: a temporary folder.")
     ] = None,
 ) -> None:
-    """Four nodes on this machine: import, release, exchange, find. Stays up until Ctrl-C."""
+    """Four nodes on this machine share, correct, relay, recall and restore, and check it. Stays up until Ctrl-C."""
     from node.cli.demo import demo as show
 
     show(once=once, folder=folder)

@@ -1,7 +1,12 @@
 """`tidewaiter demo`: four nodes on this machine, as separate processes, exchanging the sample seizures.
 
-Everything is done with the product's own commands, as a user would. Nothing here is a feature of its own: what the
-demonstration shows, `import`, `release`, `alert`, `policy explain`, `search` and the servers do by themselves.
+First everybody imports, releases and finds (`demo_federation`, `demo_tables`, `demo_checks`); then come the chapters
+(`demo_chapters`): pictures, corrections, policies, the regional office, recalls, backups. Everything is done with the
+product's own commands, as a user would, and nothing here is a feature of its own. The one thing that no command does,
+breaking the rules, is done with a member's own key on a page that nobody but a scratch database gets.
+
+The last line is JSON: the counts up to `receipts`, and `seconds`, are those of the first exchange; then how many
+chapters were played, how many checks made, how many of them failed, and the `total_seconds`.
 """
 
 from __future__ import annotations
@@ -35,7 +40,7 @@ def demo(
         Path | None, typer.Option("--dir", help="Where to keep the homes (default: a temporary folder).")
     ] = None,
 ) -> None:
-    """Four nodes on this machine: import, release, exchange, find. Stays up until Ctrl-C."""
+    """Four nodes on this machine share, correct, relay, recall and restore, and check it. Stays up until Ctrl-C."""
     console = Console(stderr=False, width=None if Console().is_terminal else 160)
     began = time.monotonic()
     # SIGTERM ends the demonstration as Ctrl-C does: its servers are its own children and must not outlive it.

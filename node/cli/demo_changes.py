@@ -60,7 +60,7 @@ def correction(show: Demonstration) -> list[Check]:
             (counts["changed"], counts["imported"], again["changed"]) == (1, 0, 0),
             f"{counts['changed']} changed, then {again['changed']}",
         ),
-        Check("the next version reaches FR, and is confirmed", came, f"{show.versions(RECIPIENT, SENDER, rid)}"),
+        Check("the next version reaches FR, and is confirmed", came, f"version {view['ver']}"),
         Check(
             "it says what is right, and follows the version that it replaces",
             RIGHT in told and WRONG not in told and held[2].prev == held[1].jh,

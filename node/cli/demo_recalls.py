@@ -41,7 +41,8 @@ def recall(show: Demonstration) -> list[Check]:
     show.command(ORIGINATOR, "recall", RECALLED, *REASON)
     complete = show.until(lambda: bool(board(show, RECALLED)["complete"]) and show.confirmed())
     for line in show.command(ORIGINATOR, "recalls", "show", RECALLED).splitlines():
-        show.say(f"    {line}")
+        if line.strip():
+            show.say(f"    {line.rstrip()}")
     steps = {step["recipient"]: step for step in board(show, RECALLED)["steps"]}
     hits = {
         node: len([row for row in show.told(node, "search", "--node", ORIGINATOR)["records"] if row["rid"] == rid])
@@ -96,11 +97,11 @@ def restored_backup(show: Demonstration) -> list[Check]:
     returned = sum(peer["adopted"] for peer in status(show))
     return [
         Check("before the disaster the recall was applied everywhere", gone, f"{len(had)} nodes"),
-        Check("the backup still had the record in use", before.get(1) in LIVE, f"{before}"),
+        Check("the backup still had the record in use", before.get(1) in LIVE, f"version 1 {before.get(1)}"),
         Check("recovery status: settled with every peer", settled, f"{returned} objects came back from peers"),
         Check(
             "the recalled record is in use nowhere, nor is its text", confirmed and not in_use(show, rid)
-            and not texts(show, rid), f"GB: {after}",
+            and not texts(show, rid), f"at GB version 1 is {after.get(1)}",
         ),
         Check(
             "every feed of GB goes on in a new epoch, and is confirmed",

@@ -52,11 +52,15 @@ def test_a_command_that_is_refused_fails_its_chapter_and_the_next_is_played(show
     def refused(_):
         raise CommandFailed("tidewaiter recall (as GB): no")
 
+    def missing(_):
+        raise KeyError(2)
+
     def fine(_):
         return [Check("this holds", held=True, detail="1")]
 
-    monkeypatch.setattr(demo_chapters, "CHAPTERS", (("First", refused), ("Second", fine)))
-    assert [check.held for check in demo_chapters.play(show)] == [False, True]
+    monkeypatch.setattr(demo_chapters, "CHAPTERS", (("First", refused), ("Second", missing), ("Third", fine)))
+    assert [check.held for check in demo_chapters.play(show)] == [False, False, True]
+    assert "FAILED the chapter comes to its end (KeyError: 2)" in said(show)
     assert "FAILED the chapter comes to its end (tidewaiter recall (as GB): no)" in said(show)
 
 
