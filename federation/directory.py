@@ -224,7 +224,7 @@ def _member(
             f"{group}@{version}"
             for group, versions in groups.items()
             for version, listed in versions.items()
-            if name in listed
+            if name in listed and name in versions[max(versions)]
         ),
         limits=MappingProxyType(dict(node.object("limits").value) if "limits" in node else {}),
         contact=MappingProxyType(dict(node.object("contact").value) if "contact" in node else {}),

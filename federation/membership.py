@@ -83,7 +83,7 @@ class Member:
     endpoints: tuple[str, ...]
     protocols: frozenset[str]
     groups: frozenset[str]
-    """The named groups that list this node, written `id@version`."""
+    """The named groups that list this node, written `id@version`: none of a group that it has been removed from."""
     limits: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
     contact: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
 

@@ -231,10 +231,12 @@ REASONS: Final = {
 
 
 def _state(row: Any) -> str:
+    if row is not None and row.settled_at is not None:
+        return "settled"
+    if row is not None and row.waived_by:
+        return f"not waited for ({row.waived_by})"
     if row is None:
         return "waits for its inventory"
-    if row.settled_at is not None:
-        return "settled"
     if row.inventory_at is None:
         return "is showing what it holds"
     return "everything is being offered again"
@@ -259,3 +261,33 @@ def accept_policy(
         at.out.result({"accepted_by": who})
     else:
         at.out.line("What is out is offered again under the policy in force.")
+
+
+@recovery_app.command("without")
+def without(
+    context: typer.Context,
+    peer: Annotated[str, typer.Argument(help="The node that does not show what it holds.")],
+    by: Annotated[str | None, typer.Option(help="Who decides. Default: the user of this machine.")] = None,
+) -> None:
+    """Go on without a peer: corrections of what it may hold no longer wait for it. It gets nothing until it settles.
+
+    If it holds a version that this node has lost and now signs otherwise, both are set aside there as a contradiction.
+    """
+    from node.storage import settlements
+
+    at = session(context)
+    who = officer(by)
+    with at.opened() as home, home.database.write() as connection:
+        newest = settlements.current(connection)
+        if newest is None:
+            raise Refusal("this node was never restored from a backup: there is nobody to wait for")
+        if home.membership.current().member(peer) is None or peer == home.settings.id:
+            raise Refusal(f"{peer} is no peer of this node: `tidewaiter recovery status` lists them")
+        row = settlements.of_peer(connection, newest.id, peer)
+        if row is not None and row.settled_at is not None:
+            raise Refusal(f"this node has settled with {peer}: nothing waits for it")
+        settlements.waive(connection, newest.id, peer, by=who)
+    if at.out.json:
+        at.out.result({"peer": peer, "waived_by": who})
+    else:
+        at.out.line(f"Corrections no longer wait for {peer}. It gets no page until it has shown what it holds.")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 UNSURE: Final = (
     "this node was restored from a backup, and this version may be out already: wait until {peers} have shown what "
-    "they hold (`tidewaiter recovery status`)"
+    "they hold (`tidewaiter recovery status`), or go on without one (`tidewaiter recovery without NODE`)"
 )
 
 

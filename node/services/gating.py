@@ -3,17 +3,19 @@
 A policy binds from the moment of its activation, and its review (`applying`) takes a while. In between a grant that
 is written down may be one that the new policy would not make. So as long as the review of the policy in force has not
 reached a record, or the clock has moved past an embargo, an expiry or the end of a day since, what a page shows of it
-is decided anew, and the smaller of the two counts. It costs a decision a body, for as long as it takes, and no
-outage.
+is decided anew, and the smaller of the two counts. The same holds when the directory says something else of who is in
+good standing and in which groups: a removed member gets nothing more from the moment at which this node knows of it.
+It costs a decision a body, for as long as it takes, and no outage.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
 
 from federation.policy import classify
 from node.services import addressing, applying, approvals, bodies, deciding
-from node.storage import applications, policies, records
+from node.storage import applications, followers, policies, records
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
 
     from federation.directory import Directory
     from federation.policy import CompiledPolicy
+
+
+STANDING: Final = "members in good standing"
+"""The follower that remembers by which members and groups everything was looked at last."""
+
+
+def standing(directory: Directory) -> int:
+    """The members in good standing and the groups that they are in, as one number."""
+    active = sorted(
+        f"{each.id} {' '.join(sorted(each.groups))}" for each in directory.members.values() if each.status == "active"
+    )
+    return int.from_bytes(hashlib.sha256("\n".join(active).encode()).digest()[:6]) + 1
 
 
 class Gate:
@@ -73,7 +87,12 @@ def gate(connection: Connection, *, directory: Directory, recipient: str, now: i
     if policy is None:
         return None
     row: Any = applications.find(connection, policy.version)
-    moved = row is None or (now is not None and applying.clock_moved(policy, since=row.as_of, now=now))
+    seen = followers.position(connection, STANDING)
+    moved = (
+        row is None
+        or (now is not None and applying.clock_moved(policy, since=row.as_of, now=now))
+        or seen not in {0, standing(directory)}
+    )
     if not moved and row.done:
         return None
     reached = 0 if moved else row.position

@@ -9,7 +9,8 @@ for each member what follows:
     it has an older version, and may not have this one    less to nothing: a wrong version does not live on
     the handling became stricter                   tighten
 
-A grant that has expired, or a group that a member has left, gives nobody anything more and takes nothing back. A record
+A grant that has expired gives nobody anything more and takes nothing back. Whoever is removed from a group gets nothing
+more by it, and what it got is taken back: also a page that was written before shows it nothing (`includes`). A record
 is never edited: what leaves is a choice among the disclosures that the originator signed.
 
 Trust: the grants' texts are opened again each time they are used, and the hub makes the receiver's own check
@@ -36,6 +37,7 @@ from federation.relay import (
     covered,
     sign_relay_grant,
     signed_grant,
+    stored_grant,
     verify_relay_grant,
 )
 from node.services import bodies
@@ -230,7 +232,7 @@ class _Work:
     def _for(self, member: Member, row: Row[Any], grants: Sequence[RelayGrant], previous: Row[Any] | None) -> None:
         directory, now = self._hub.directory, self._now
         held = int(row.mask, 16) if row.state == "received" and row.jwt else 0
-        meant = _mask(grant for grant in grants if grant.named(member.id, directory)) & held
+        meant = _mask(grant for grant in grants if grant.includes(member.id, directory)) & held
         usable = [grant for grant in grants if now < grant.exp and grant.includes(member.id, directory)]
         allowed = False
         if held:
@@ -288,6 +290,11 @@ class _Work:
             purposes=None if handling.purposes is None else ",".join(sorted(handling.purposes)),
             decided=self._out.decision(decided, lambda: stored),
         )  # fmt: skip
+
+
+def includes(text: str, recipient: str, directory: Directory) -> bool:
+    """Whether the grants of an entry that was written before still reach its recipient, by today's directory."""
+    return any(stored_grant(token).includes(recipient, directory) for token in text.split(JOINT))
 
 
 def _mask(grants: Iterable[RelayGrant]) -> int:

@@ -23,7 +23,7 @@ from federation import keeping
 from federation.errors import FeedEpochRequired, FromBeyondHead, Malformed, NotFound, Refused
 from federation.feed import FeedId, Lane, key_name, parse_leaf
 from federation.pages import MAX_ENTRIES, MAX_PAGE_BYTES, PageEntry, build_page
-from node.services import bodies, disclosing, gating, tripwires
+from node.services import bodies, disclosing, gating, relaying, tripwires
 from node.storage import duties, feeds, peerlogs, recalls, settlements
 from node.storage.tables import entry_out, feed_out, shared
 
@@ -150,13 +150,20 @@ class Server:
             body = tombstones.get(item.n) or _body(item, now, allowed.get(item.record, -1))
             if body is not None and wires and item.n not in tombstones and wires.stops_body(item.rid, body, recipient):
                 body = None
+            text = texts.get(named.get(item.n, ""))
+            if body is not None and text is not None and not self._reaches(item.leaf, text, recipient):
+                body = None  # removed from the group since: the withdrawal follows
             # A grant is of use only to who gets the body with it.
-            entry = PageEntry(item.leaf, body, texts.get(named.get(item.n, "")) if body is not None else None)
+            entry = PageEntry(item.leaf, body, text if body is not None else None)
             room -= len(entry.e) + len(entry.s or "") + len(entry.rg or "") + ENTRY_FRAME + entry.e.count('"')
             if room < 0 and entries:
                 break
             entries.append(entry)
         return entries
+
+    def _reaches(self, leaf: str, grants: str, recipient: str) -> bool:
+        """Whether what is passed on still reaches its recipient; the grants of an own record are for a hub to use."""
+        return parse_leaf(leaf).iss == self.node or relaying.includes(grants, recipient, self.directory)
 
     def _sign(self, feed: FeedId, compact: merkle.CompactRange) -> str:
         return sign_checkpoint(

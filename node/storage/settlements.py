@@ -71,11 +71,14 @@ def of_all(connection: Connection, number: int) -> list[Row[Any]]:
 
 
 def missing(connection: Connection, peers: Iterable[str]) -> tuple[int, list[str]] | None:
-    """When this node was restored, and those of `peers` with whom it has not settled since; None where it has."""
+    """When this node was restored, and those of `peers` with whom it has not settled since; None where it has.
+
+    Whom an officer does not wait for (`waive`) is none of them.
+    """
     newest = current(connection)
     if newest is None:
         return None
-    settled = {row.peer for row in of_all(connection, newest.id) if row.settled_at is not None}
+    settled = {row.peer for row in of_all(connection, newest.id) if row.settled_at is not None or row.waived_by}
     left = sorted(set(peers) - settled)
     return (newest.at, left) if left else None
 
@@ -92,6 +95,11 @@ def held_up(newest: Row[Any], active: int | None) -> str | None:
         f"policy version {wanted} was in force before the restore, and the database has "
         f"{'none' if active is None else f'version {active}'}: activate it again, or accept this one"
     )
+
+
+def waive(connection: Connection, number: int, peer: str, *, by: str) -> None:
+    """An officer goes on without a peer: corrections no longer wait for what it holds. It still gets no page."""
+    note(connection, number, peer, waived_by=by)
 
 
 def ready(connection: Connection) -> list[str]:

@@ -20,7 +20,7 @@ from node.storage.tables.checkpoints import peer_log
 from node.storage.tables.evidence import evidence, feed_stop
 from node.storage.tables.relay import road
 from tests.simulator.naive import b64, root_of_note, tree_root, unb64
-from tests.simulator.world import EVIL
+from tests.simulator.reference import EVIL, LIARS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class History:
 
 def check(world: World, history: History) -> None:
     """All promises, of all nodes, now."""
-    assert world.leaks == []  # promise 5
+    assert not world.leaks, world.leaks  # promise 5
     history.forget(world.restorations)
     for node in world.nodes.values():
         with node.database.read() as connection:
@@ -231,12 +231,12 @@ def all_is_delivered(world: World) -> None:
             newest = {
                 (row.recipient, row.lane): row
                 for row in connection.execute(
-                    select(feed_out).where(feed_out.c.recipient != EVIL).order_by(feed_out.c.epoch)
+                    select(feed_out).where(feed_out.c.recipient.not_in(LIARS)).order_by(feed_out.c.epoch)
                 )
             }
             for row in newest.values():
                 assert row.receipt_size == row.size, (node.id, row.recipient, row.lane)
-            honest = select(quarantine).where(quarantine.c.state == "held", quarantine.c.sender != EVIL)
+            honest = select(quarantine).where(quarantine.c.state == "held", quarantine.c.sender.not_in(LIARS))
             assert [tuple(row) for row in connection.execute(honest)] == []
 
 
@@ -250,11 +250,14 @@ def evil_entries_came_out_as_deserved(world: World) -> None:
                 select(quarantine.c.problem, quarantine.c.state).where(quarantine.c.feed == row.id, quarantine.c.n == n)
             ).first()
             if problem is not None:
-                assert found == (problem, "held"), (recipient, lane, n)
+                # A key that is not the sender's may be stolen, and listed as such, when the entry is judged again.
+                words = {problem} | ({"revoked-key"} if problem == "unknown-key" else set())
+                assert found is not None, (recipient, lane, n)
+                assert (found.problem in words, found.state) == (True, "held"), (recipient, lane, n, found.problem)
                 continue
             assert found is None
             leaf = json.loads(world.evil_feed(recipient, lane).entries[n][0])
             held = connection.execute(select(record.c.state).where(record.c.rid == leaf["rid"])).scalar_one()
             assert held == "received"
-        listed = {item.n: item.type for item in world.evil_receipts[recipient, lane].quarantined}
+        listed = {item.n: item.type for item in world.evil_receipts[EVIL, recipient, lane].quarantined}
         assert (problem is None) == (n not in listed)

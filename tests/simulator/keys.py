@@ -34,6 +34,7 @@ def look(world: World, me: str) -> None:
     now = world.clock(me)()
     revoking.settle(database, directory, node=me, signer=signer, now=now)
     settling.settle(database, node=me, directory=directory, log_signer=signer, now=now)
+    world.look_at_members(me)
 
 
 def sign_again(world: World, me: str) -> bool:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.simulator.moves import LANES, MOVES
+from tests.simulator.reference import EVIL, EVIL_HUB
 from tests.simulator.schedules import ADMINISTRATIONS, HUB, Schedule, Tally, cut_down, keep
-from tests.simulator.world import EVIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,21 +35,36 @@ WORDS: Final = {
 }  # fmt: skip
 
 
-def _may_relay(rule: dict[str, Any]) -> bool:
-    return rule["effect"] == "grant" and HUB in rule["nodes"]
+HUBS: Final = {HUB, EVIL_HUB}
 
 
+def _sensible(rule: dict[str, Any]) -> dict[str, Any]:
+    """Only who is given something passes it on; to named members or to the group, not both."""
+    left = set()
+    if "group" in rule or rule["effect"] != "grant" or not HUBS & set(rule["nodes"]):
+        left = {"relay", "relay_group"}
+    elif "relay" in rule:
+        left = {"relay_group"}
+    return {name: value for name, value in rule.items() if name not in left}
+
+
+MEMBERS: Final = (*ADMINISTRATIONS[:4], HUB, EVIL, EVIL_HUB)
+VERSION = st.integers(1, 3)
 RULE = KIND.flatmap(
     lambda kind: st.fixed_dictionaries(
         {
             "effect": st.sampled_from(["grant", "grant", "grant", "withhold"]),
             "kind": st.just(kind),
-            "nodes": st.lists(st.sampled_from([*ADMINISTRATIONS[:4], HUB, EVIL]), min_size=1, max_size=4, unique=True),
+            "nodes": st.lists(st.sampled_from(MEMBERS), min_size=1, max_size=4, unique=True),
             "groups": st.lists(st.sampled_from(WORDS[kind]), min_size=1, max_size=3, unique=True),
         },
-        optional={"relay": st.lists(st.sampled_from(ADMINISTRATIONS[:4]), min_size=1, max_size=3, unique=True)},
+        optional={
+            "group": VERSION,
+            "relay": st.lists(st.sampled_from(ADMINISTRATIONS[:4]), min_size=1, max_size=3, unique=True),
+            "relay_group": VERSION,
+        },
     )
-).map(lambda rule: {name: rule[name] for name in rule if name != "relay" or _may_relay(rule)})
+).map(_sensible)
 STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     "issue": {"node": NODE, "kind": KIND},
     "correct": {"pick": PICK},
@@ -75,6 +90,8 @@ STRATEGIES: Final[dict[str, dict[str, Any]]] = {
     "sign_again": {"node": NODE},
     "ask_for_logs": {"me": NODE},
     "look_at_records": {"node": NODE, "count": st.integers(1, 3)},
+    "change_the_group": {"members": st.lists(st.sampled_from(ADMINISTRATIONS), max_size=5, unique=True)},
+    "the_hub_overshares": {"giver": NODE, "victim": NODE, "lane": LANE, "pick": PICK},
     "backup": {"node": NODE},
     "restore_backup": {"pick": PICK, "told": st.booleans()},
     "evil_action": {"recipient": NODE, "lane": LANE, "pick": PICK},

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.evil.bad import BAD
-from tests.simulator import keys
-from tests.simulator.world import EVIL
+from tests.simulator import evil_hub, keys
+from tests.simulator.reference import EVIL
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -210,6 +210,19 @@ def ask_for_logs(world: World, *, me: int) -> None:
 def look_at_records(world: World, *, node: int, count: int) -> None:
     """An officer looks at records: only the node's disclosure log tells."""
     world.look(name(world, node), count)
+
+
+@move
+def change_the_group(world: World, *, members: list[str]) -> None:
+    """The directory lists other members of the named group: some joined, some are removed."""
+    world.change_group(set(members) & set(world.nodes))
+
+
+@fault
+def the_hub_overshares(world: World, *, giver: int, victim: int, lane: str, pick: int) -> None:
+    """The regional office that lies passes on what it may not."""
+    if name(world, giver) != name(world, victim):
+        evil_hub.pass_on(world, name(world, giver), name(world, victim), lane=lane, pick=pick)
 
 
 @move

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+EVIL: Final = "ZA"
+EVIL_HUB: Final = "RILO-EUR"
+LIARS: Final = (EVIL, EVIL_HUB)
+"""Members whose feeds the tests write."""
+GROUP: Final = "ncp"
+"""The one named group of the pretended directory."""
 
 
 class Crash(Exception):  # noqa: N818 - what happens to the node
@@ -23,16 +35,24 @@ class Version:
     """The same, never emptied: what may have arrived and may still be held."""
     relayed: dict[str, set[str]] = field(default_factory=dict)
     """Recipient → groups that the hub may pass on to it now."""
-    ever_relayed: dict[str, set[str]] = field(default_factory=dict)
-    """The same, never emptied: the hub goes by what it has heard."""
+    ever_relayed: dict[str, dict[int | None, set[str]]] = field(default_factory=dict)
+    """Recipient → version of the group, or None where it was named itself → groups; never emptied."""
 
     def grant(self, recipient: str, groups: set[str]) -> None:
         self.granted[recipient] = groups
         self.ever[recipient] = self.ever.get(recipient, set()) | groups
 
-    def relay(self, recipient: str, groups: set[str]) -> None:
-        self.relayed[recipient] = groups
-        self.ever_relayed[recipient] = self.ever_relayed.get(recipient, set()) | groups
+    def relay(self, recipient: str, by: dict[int | None, set[str]]) -> None:
+        self.relayed[recipient] = set().union(*by.values())
+        before = self.ever_relayed.setdefault(recipient, {})
+        for ground, groups in by.items():
+            before[ground] = before.get(ground, set()) | groups
+
+    def passable(self, recipient: str, counts: Callable[[int | None], bool]) -> set[str]:
+        """What the hub may have been allowed to pass on to a recipient, by the grounds that count today."""
+        return set().union(
+            *(groups for ground, groups in self.ever_relayed.get(recipient, {}).items() if counts(ground))
+        )
 
     def end(self) -> None:
         """Nobody may have anything of it any more: a later version took its place, or it was recalled."""
@@ -45,4 +65,4 @@ class Version:
 
     def at_all(self, recipient: str) -> set[str]:
         """What a recipient may have been given at some time."""
-        return self.ever.get(recipient, set()) | self.ever_relayed.get(recipient, set())
+        return self.ever.get(recipient, set()).union(*self.ever_relayed.get(recipient, {}).values())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulator.checker import History, all_is_delivered, check, evil_entries_came_out_as_deserved
+from tests.simulator.evil_hub import is_refused_and_shown
 from tests.simulator.moves import FAULTS, MOVES
 from tests.simulator.world import World
 
@@ -76,6 +77,7 @@ class Game:
         everything = [{"effect": "grant", "kind": kind, "nodes": list(ids), "groups": ["non-nominal"]} for kind in OPEN]
         for node in ids:
             self.world.set_policy(node, everything)
+            self.world.look_at_members(node)
 
     def play(self, name: str, arguments: dict[str, Any], tally: Tally | None = None) -> None:
         """Make one move."""
@@ -95,6 +97,7 @@ class Game:
         check(self.world, self.history)
         all_is_delivered(self.world)
         evil_entries_came_out_as_deserved(self.world)
+        is_refused_and_shown(self.world)
 
     def close(self) -> None:
         self.world.close()

@@ -155,6 +155,11 @@ def test_what_may_be_out_already_waits_for_those_who_may_have_it_and_for_nobody_
     with world.nodes["KE"].database.write() as connection, pytest.raises(Maintenance, match="wait until TZ have shown"):
         world.publisher("KE").sign_again(connection, old, by="officer", now=world.now)
     assert [row.ver for row in rows(world, "KE", record, record.c.iss == "KE")] == [1]
+    with world.nodes["KE"].database.write() as connection:
+        newest = settlements.current(connection)
+        settlements.waive(connection, newest.id, "TZ", by="officer")
+        assert settlements.missing(connection, ["TZ"]) is None
+        settlements.waive(connection, newest.id, "TZ", by=None)
     fresh = world.write("KE", "seizure")
     world.calm()
     assert settled(world, "KE") == {"TZ"}, "ZA, a member too, has never shown anything"

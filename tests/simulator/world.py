@@ -37,7 +37,7 @@ from federation.replication import LinkDown, PeerLoop
 from federation.transport import PeerLink
 from node.api import peer as peer_face
 from node.api import peer_inventories, peer_log
-from node.services import applying, disclosing, epochs, leaving, presenting, recalling
+from node.services import applying, disclosing, epochs, gating, leaving, offering, presenting, recalling
 from node.services.bundles import Maker, Taker
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
@@ -45,21 +45,20 @@ from node.services.reconciling import Reconciler
 from node.services.relaying import Hub, relay_round
 from node.services.serving import Server, accept_receipt
 from node.services.stopping import RecallRules
-from node.storage import applications, audit, drafts, policies
+from node.storage import applications, audit, drafts, followers, policies, settlements
 from node.storage.nonces import Nonces
 from node.storage.tables import draft, record, tombstone
 from tests.evil.peer import EvilFeed, EvilPeer
 from tests.factories import NOW, make_federation
 from tests.simulator import content, keys, restoring
 from tests.simulator.naive import shown_groups
-from tests.simulator.reference import Crash, Version
+from tests.simulator.reference import EVIL, GROUP, LIARS, Crash, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HONEST: Final = ("KE", "TZ", "GB", "RILO-ESA")
-EVIL: Final = "ZA"
 HANDLING: Final = {"tlp": "amber", "onward": "any-member", "evidence": "ask"}
 HUB: Final = "RILO-ESA"
 MINIMAL: Final = {
@@ -169,16 +168,16 @@ class DirectLink:
 class EvilLink:
     """The road to the member whose feeds the test writes."""
 
-    def __init__(self, world: World, me: SimNode) -> None:
-        self.world, self.me = world, me
+    def __init__(self, world: World, me: SimNode, peer: str) -> None:
+        self.world, self.me, self.peer = world, me, peer
 
     async def fetch(self, *, lane: Any, start: int, limit: int, note: str | None) -> bytes:
-        feed = self.world.evil_feed(self.me.id, lane)
+        feed = self.world.evil_feed(self.me.id, lane, self.peer)
         return feed.page(start, min(len(feed.entries), start + min(limit, self.world.page_limit)))
 
     async def deliver_receipt(self, token: str) -> None:
         receipt = verify_receipt(token, directory=self.world.fed.directory, now=self.world.clock(self.me.id)())
-        self.world.evil_receipts[self.me.id, receipt.feed.lane] = receipt
+        self.world.evil_receipts[self.peer, self.me.id, receipt.feed.lane] = receipt
 
 
 class SimLink:
@@ -290,7 +289,14 @@ class World:
         self.rng = random.Random(seed)  # noqa: S311 - chance of a test
         self.signed, self.fault_rate, self.page_limit = signed, fault_rate, 3
         self.now = NOW
-        self.fed = make_federation([*ids, EVIL], endpoints={node: address(node) for node in [*ids, EVIL]})
+        members = [*ids, *LIARS]
+        self.groups = {1: {node for node in ids if node != HUB}}
+        """Versions of the named group of the directory."""
+        self.unlooked: set[str] = set()
+        """Nodes that have not looked again since the group changed."""
+        self.fed = make_federation(
+            members, endpoints={node: address(node) for node in members}, groups={GROUP: {"1": sorted(self.groups[1])}}
+        )
         self.nodes: dict[str, SimNode] = {}
         for name in ids:
             database = make_sqlite(folder / f"{name}.db")
@@ -306,11 +312,13 @@ class World:
         self.sent: list[Sent] = []
         self.leaks: list[str] = []
         self.counts: defaultdict[str, int] = defaultdict(int)
-        self.evil = EvilPeer(self.fed, EVIL)
-        self.evil_feeds: dict[tuple[str, str], EvilFeed] = {}
+        self.liars = {node: EvilPeer(self.fed, node) for node in LIARS}
+        self.evil_feeds: dict[tuple[str, str, str], EvilFeed] = {}
+        self.overshared: list[tuple[str, str, int]] = []
+        """(victim, lane, n) of what the lying hub passed on beyond its leave."""
         self.evil_expected: dict[tuple[str, str, int], str | None] = {}
         """(recipient, lane, n) of the evil peer's feeds → the problem that it deserves, or None."""
-        self.evil_receipts: dict[tuple[str, str], Any] = {}
+        self.evil_receipts: dict[tuple[str, str, str], Any] = {}
         self.rids: dict[str, str] = {}
         self.recalled: dict[str, str] = {}
         """Reference → the node that recalled it."""
@@ -358,11 +366,13 @@ class World:
             elif not any(self._may_leave(version, group, sender, recipient) for version in versions):
                 self.leaks.append(f"{sender} sent {recipient} in a {what} the {group} of {reference} v{vers}")
 
-    @staticmethod
-    def _may_leave(version: Version, group: str, sender: str, recipient: str) -> bool:
+    def _counts(self, ground: int | None, recipient: str) -> bool:
+        return ground is None or recipient in self.in_group(f"{GROUP}@{ground}")
+
+    def _may_leave(self, version: Version, group: str, sender: str, recipient: str) -> bool:
         if recipient == version.node and group in version.at_all(sender):
             return True  # given back to its originator, who lost it
-        if sender == HUB and group in version.ever_relayed.get(recipient, set()):
+        if sender == HUB and group in version.passable(recipient, lambda ground: self._counts(ground, recipient)):
             return True
         return version.node == sender and group in version.granted.get(recipient, set())
 
@@ -373,16 +383,33 @@ class World:
         if node.app is not None:
             node.app = self._face(node)
 
-    def evil_feed(self, recipient: str, lane: str) -> EvilFeed:
-        return self.evil_feeds.setdefault((recipient, lane), self.evil.feed(recipient, lane))
+    def evil_feed(self, recipient: str, lane: str, sender: str = EVIL) -> EvilFeed:
+        return self.evil_feeds.setdefault((sender, recipient, lane), self.liars[sender].feed(recipient, lane))
+
+    def in_group(self, name: str) -> set[str]:
+        """Who is in a version of the group, and in its newest."""
+        return self.groups.get(int(name.partition("@")[2]), set()) & self.groups[max(self.groups)]
+
+    def change_group(self, members: set[str]) -> None:
+        """The directory gets another version of the group; who is no longer in it may have nothing more by it."""
+        number = max(self.groups) + 1
+        self.groups[number] = members
+        listed = {str(version): sorted(names) for version, names in self.groups.items()}
+        times = {str(version): NOW - 40_000 + version for version in self.groups}
+        self.fed = self.fed.changed(
+            version=self.fed.directory.version + 1, groups={GROUP: listed}, group_times={GROUP: times}
+        )
+        self.unlooked = set(self.nodes)
+        for me in self.nodes:
+            self._narrow(me)
 
     def loop(self, me: str, peer: str) -> PeerLoop:
         """The replication loop of one node for one peer; after a crash a new one."""
         node = self.nodes[me]
         if peer in node.loops:
             return node.loops[peer]
-        if peer == EVIL:
-            link: Any = SimLink(self, me, peer, EvilLink(self, node))
+        if peer in LIARS:
+            link: Any = SimLink(self, me, peer, EvilLink(self, node, peer))
         elif self.signed:
             client = httpx.AsyncClient(transport=SimTransport(self, me), trust_env=False)
             link = PeerLink(
@@ -397,7 +424,7 @@ class World:
         )  # fmt: skip
         node.loops[peer] = PeerLoop(
             peer=peer, link=link, desk=RecordingDesk(self, node, desk), clock=lambda: float(self.now),
-            chance=self.rng.random, offload=_call, follow=None if peer == EVIL else self.follow(me, peer, link),
+            chance=self.rng.random, offload=_call, follow=None if peer in LIARS else self.follow(me, peer, link),
         )  # fmt: skip
         return node.loops[peer]
 
@@ -468,7 +495,7 @@ class World:
     def round(self, me: str) -> None:
         """Look at the directory, and pull both lanes of every peer once, as far as it goes."""
         keys.look(self, me)
-        for peer in [*self.nodes, EVIL]:
+        for peer in [*self.nodes, *LIARS]:
             if peer != me:
                 for lane in ("urgent", "bulk"):
                     self.poll(me, peer, lane)
@@ -478,14 +505,18 @@ class World:
         self.nodes[me].loops.clear()
         self.counts["crash"] += 1
 
-    def calm(self) -> None:
-        """All roads open, no faults, clocks right: then everything arrives."""
+    def _still(self) -> None:
+        """All roads open, no faults, clocks right."""
         self.cut.clear()
         self.fault_rate = 0.0
         for node in self.nodes.values():
             node.skew = 0
             node.desk_database.moment = node.release_database.moment = None
             node.loops.clear()
+
+    def calm(self) -> None:
+        """All roads open, no faults, clocks right: then everything arrives."""
+        self._still()
         for me, node in self.nodes.items():
             if node.policy is not None:
                 self.review(me)
@@ -500,6 +531,8 @@ class World:
                 self.pass_on()
             for me in self.nodes:
                 self.go_on_with_recalls(me)
+        for me in self.amnesic:
+            self._go_on_without_liars(me)
         self.amnesic.clear()
         if any([keys.sign_again(self, me) for me in self.nodes]):  # noqa: C419 - all of them, not up to the first
             self.calm()
@@ -594,6 +627,15 @@ class World:
             if self.versions[reference, ver].node == me and reference not in self.recalled:
                 self._survives(me, reference, ver)
         self.set_policy(me, self.nodes[me].rules)  # its people put in force again what they had decided
+        if told:
+            self._go_on_without_liars(me)
+
+    def _go_on_without_liars(self, me: str) -> None:
+        """Its officers know who never shows what it holds."""
+        with self.nodes[me].database.write() as connection:
+            newest = settlements.current(connection)
+            for liar in LIARS if newest is not None else ():
+                settlements.waive(connection, newest.id, liar, by="officer")
 
     def _is_buried(self, me: str, reference: str) -> bool:
         there = select(tombstone.c.rid).where(tombstone.c.iss == me, tombstone.c.rid == self.rid(reference))
@@ -643,6 +685,7 @@ class World:
             policies.activate(
                 connection, version=node.policy_version, body=body, author="one", by="two", now=self.clock(me)()
             )
+        self.unlooked.discard(me)  # the review of these rules goes by the newest directory
         self._narrow(me)
         self.review(me, batches=batches)
 
@@ -665,6 +708,19 @@ class World:
             leaving.renew(node.database, self.publisher(me), now=self.clock(me)())
         self._narrow(me)
 
+    def look_at_members(self, me: str) -> None:
+        """Review everything if the directory says something else of who is in good standing and in which groups."""
+        node = self.nodes[me]
+        if node.policy is None:
+            return
+        with node.database.read() as connection:
+            seen = followers.position(connection, gating.STANDING)
+        if seen != gating.standing(self.fed.directory):
+            offering.offer_again(node.database, self.publisher(me), now=self.clock(me)())
+            leaving.renew(node.database, self.publisher(me), now=self.clock(me)())
+            self.unlooked.discard(me)
+            self._narrow(me)
+
     def _narrow(self, me: str) -> None:
         """What may leave now: what the rules allow of records that are reviewed; of others, less what they forbid."""
         with self.nodes[me].database.read() as connection:
@@ -678,6 +734,7 @@ class World:
             if version.node == me:
                 # A restored node gives nothing before it has settled, and then by the policy in force.
                 reviewed = me in self.amnesic or row.done or numbers[reference, ver] <= row.position
+                reviewed = reviewed and me not in self.unlooked
                 for recipient, groups in self.allowed(version).items():
                     before = version.granted.get(recipient, set())
                     version.grant(recipient, groups if reviewed else groups & before)
@@ -688,7 +745,7 @@ class World:
     def allowed(self, version: Version) -> dict[str, set[str]]:
         """Who may have which groups, by the rules in force: grants less withholdings, nothing by default."""
         result = {}
-        for recipient in [*self.nodes, EVIL]:
+        for recipient in [*self.nodes, *LIARS]:
             if recipient != version.node:
                 granted, withheld = set(), set()
                 for rule in self._rules(version, recipient):
@@ -696,28 +753,35 @@ class World:
                 result[recipient] = (granted - withheld) & version.groups
         return result
 
-    def through_the_hub(self, version: Version) -> dict[str, set[str]]:
+    def through_the_hub(self, version: Version) -> dict[str, dict[int | None, set[str]]]:
         """Who may have which groups from the hub: those that it has by a rule with `relay`, less withholdings."""
-        result: dict[str, set[str]] = {}
+        result: dict[str, dict[int | None, set[str]]] = {}
         if version.node == HUB or HUB not in self.nodes:
             return result
         has = self.allowed(version)[HUB]
         for recipient in self.nodes:
             if recipient in {version.node, HUB}:
                 continue
-            passed, withheld = set(), set()
+            passed: dict[int | None, set[str]] = {}
+            withheld = set()
             for rule in self._rules(version, HUB):
-                if recipient in rule.get("relay", ()):
-                    passed |= named_groups(rule, version)
+                ground = rule.get("relay_group")
+                if recipient in rule.get("relay", ()) or (ground and self._counts(ground, recipient)):
+                    passed[ground] = passed.get(ground, set()) | named_groups(rule, version)
             for rule in self._rules(version, recipient):
                 if rule["effect"] == "withhold":
                     withheld |= named_groups(rule, version)
-            result[recipient] = (passed & has) - withheld
+            result[recipient] = {ground: (groups & has) - withheld for ground, groups in passed.items()}
         return result
 
     def _rules(self, version: Version, recipient: str) -> list[dict[str, Any]]:
         rules = self.nodes[version.node].rules
-        return [rule for rule in rules if recipient in rule["nodes"] and rule["kind"] == version.kind]
+        return [rule for rule in rules if self._names(rule, recipient) and rule["kind"] == version.kind]
+
+    def _names(self, rule: dict[str, Any], recipient: str) -> bool:
+        if "group" in rule:
+            return recipient in self.in_group(f"{GROUP}@{rule['group']}")
+        return recipient in rule["nodes"]
 
     def pass_on(self) -> None:
         """The hub passes on what it may."""
@@ -892,12 +956,15 @@ def policy_text(me: str, version: int, rules: list[dict[str, Any]]) -> str:
     for number, rule in enumerate(rules):
         item: dict[str, Any] = {
             "id": f"rule-{number}", "effect": rule["effect"], "groups": rule["groups"],
-            "when": {"node": rule["nodes"], "kind": [rule["kind"]]},
+            "when": {"kind": [rule["kind"]]},
         }  # fmt: skip
+        item["when"] |= {"group": [f"{GROUP}@{rule['group']}"]} if "group" in rule else {"node": rule["nodes"]}
         if rule["effect"] == "grant":
             item["legal"] = ["MAA"]
             if "relay" in rule:
                 item["relay"] = {"to": rule["relay"], "days": 90}
+            if "relay_group" in rule:
+                item["relay"] = {"to": f"group:{GROUP}@{rule['relay_group']}", "days": 90}
             if "obligations" in rule:
                 item["obligations"] = rule["obligations"]
         written.append(item)

@@ -31,6 +31,7 @@ def test_a_stranger_backs_up_and_restores_with_two_commands(member, tell, tmp_pa
     told = tell("recovery", "status", "--home", again, "--json").json
     assert (told["restored"], told["reason"]) == (True, "restored")
     assert tell("recovery", "accept-policy", "--by", "ann", "--home", again, "--json").json == {"accepted_by": "ann"}
+    assert "no peer of this node" in tell("recovery", "without", "GB", "--home", again).err
     assert tell("fsck", "--home", again).status == 0
 
 
@@ -51,6 +52,7 @@ REFUSED = {
     "a file that is no backup": (["verify", "backup", "KEY", "--identity", "KEY"], 1, "does not open"),
     "an identity that is none": (["verify", "backup", "KEY", "--identity", "WORD"], 1, "AGE-SECRET-KEY-1"),
     "a key written over another": (["backup-key", "KEY"], 1, "never written over"),
+    "nobody to wait for": (["recovery", "without", "FR"], 1, "never restored"),
     "nothing to accept": (["recovery", "accept-policy"], 1, "never restored"),
 }
 
