@@ -192,6 +192,8 @@ class Demonstration:
         with httpx.Client(trust_env=False, verify=False) as client:  # noqa: S501 - plain HTTP, to our own child
 
             def answers() -> bool:
+                if self._servers[node].poll() is not None:
+                    raise CommandFailed(f"the server of {node} has ended; see {self.home(node) / 'server.log'}")
                 with contextlib.suppress(httpx.HTTPError):
                     return client.get(address).is_success
                 return False

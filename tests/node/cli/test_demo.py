@@ -16,6 +16,7 @@ from node.cli.demo_federation import CommandFailed, Demonstration
 from node.settings import config_folder
 from tests.evil.peer import EvilPeer
 from tests.factories import make_federation
+from tests.node.cli.conftest import free_port
 from tests.pictures import corpus, jpeg, photo
 
 
@@ -72,6 +73,16 @@ def test_a_command_of_the_demonstration_is_the_product_s_own(show):
     show.move("GB", show.folder / "elsewhere")
     with pytest.raises(CommandFailed):
         show.command("GB", "policy", "show")
+
+
+def test_a_server_that_ends_at_once_is_not_waited_for(show):
+    show.told("GB", "init", "--node", "GB", "--listen", f"127.0.0.1:{free_port()}")
+    show._ports["GB"] = free_port()
+    (show.home("GB") / "keyfile").unlink()
+    with pytest.raises(CommandFailed, match="has ended"):
+        show.serve("GB", wait=True)
+    assert "keyfile" in (show.home("GB") / "server.log").read_text("utf-8")
+    show.stop()
 
 
 def test_what_is_printed_of_a_check_is_no_markup(show):
