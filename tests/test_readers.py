@@ -27,6 +27,7 @@ OFFICERS = "an officer's logged request about a person or under a hold"
 READERS: dict[str, str] = {
     # Shown, found, exported, passed on: a function at a time.
     "node/services/annotating.py::_fallen": "asks whether any content is left, and shows none",
+    "node/services/annotating.py::_row": "asks whether any content is left, and shows none",
     "node/services/annotating.py::shown": MAY,
     "node/services/blob_serving.py::granted": MASKS,
     "node/services/blob_serving.py::_logged": "names the group in the log of a blob that `granted` let pass",
@@ -48,6 +49,7 @@ READERS: dict[str, str] = {
     "node/services/serving.py::_body": MASKS,
     "node/services/showing.py::show": MAY,
     "node/services/subjects.py::_in_records": OFFICERS,
+    "node/services/subjects.py::ask": "asks whether any content is left, and shows none",
     "node/services/subjects.py::_held": OFFICERS,
     "node/services/subjects.py::_leftovers": OFFICERS,
     "node/services/subjects.py::_told": OFFICERS,

@@ -14,7 +14,7 @@ _STEP: Final[dict[str, Any]] = {
     "erased_at": 1768304860,
 }  # fmt: skip
 _BOARD: Final[dict[str, Any]] = {
-    "iss": "KE", "rid": RID, "ver": 2, "reference": "MSA/2026/0117", "reason": "erroneous", "effect": "stop-use",
+    "iss": "KE", "own": True, "rid": RID, "ver": 2, "reference": "MSA/2026/0117", "reason": "erroneous", "effect": "stop-use",
     "at": 1767700000, "here": "stopped", "due": 1768304800, "by": "A. Officer", "steps": [_STEP], "not_applied": [],
     "not_erased": [], "complete": True,
 }  # fmt: skip
@@ -41,6 +41,7 @@ class Board(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _BOARD})
 
     iss: str
+    own: bool = Field(description="This node recalled it; of another's recall it knows what it passed on itself.")
     rid: str
     ver: int
     reference: str | None = None
@@ -55,7 +56,9 @@ class Board(BaseModel):
     steps: list[Step]
     not_applied: list[str] = Field(description="Recipients that have not confirmed that they use it no more.")
     not_erased: list[str] = Field(description="Recipients that have not confirmed its erasure.")
-    complete: bool = Field(description="Everybody who got it has confirmed its erasure.")
+    complete: bool = Field(
+        description="Everybody who got it from this node has confirmed its erasure; another's is erased here as well."
+    )
 
 
 class Boards(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import anyio.from_thread
 from fastapi import APIRouter, Depends, Path, Query
 
-from node.api.deps import InOffice, MayRelease, MaySeeReceipts, MayTrace, MayView, body_of
+from node.api.deps import InOffice, MayRelease, MaySeeReceipts, MayTrace, MayView, Purpose, body_of
 from node.api.documented import answers, takes
 from node.api.problems import invalid
 from node.api.remarks_models import (
@@ -22,8 +22,9 @@ from node.api.remarks_models import (
     Remarks,
     Said,
 )
-from node.services import annotating, following, reporting
-from node.storage import records, remarks
+from node.auth import Right
+from node.services import annotating, hearing, reporting
+from node.services.search import DEFAULT_PURPOSE
 
 router: Final = APIRouter(prefix="/api/v1", tags=["annotations"])
 Rid = Annotated[str, Path(pattern="^[0-9a-f-]{36}$")]
@@ -58,42 +59,45 @@ def annotate(
 
 @router.get("/records/{rid}/annotations", summary="What was said about a record", **answers(Remarks))
 def list_annotations(
-    officer: MayView,  # noqa: ARG001 - the right
+    officer: MayView,
     office: InOffice,
     rid: Rid,
     iss: Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9-]{1,31}$")] = None,
+    purpose: Purpose = DEFAULT_PURPOSE,
 ) -> Remarks:
-    """List annotations on a record that is in use here, oldest first; nothing for one that is not."""
-    with office.database.read() as connection:
-        issuers = sorted({row.iss for row in records.find(connection, rid, iss)})
-        rows = [row for name in issuers for row in remarks.about(connection, name, rid)]
-        found = [annotating.shown(connection, row, now=office.clock()) for row in rows]
-        words = {name: annotating.evidence_word(connection, name, rid, node=office.settings.id) for name in issuers}
+    """List annotations on a record that is in use here, oldest first. The reading is logged."""
+    found, words = hearing.said_about(
+        office.database, rid, iss=iss, node=office.settings.id, by=officer.name, purpose=purpose, now=office.clock()
+    )
     return Remarks(annotations=[Remark.model_validate(item) for item in found], evidence=words)
 
 
 @router.get("/queries", summary="What others ask about own records", **answers(Queries))
 def list_queries(
-    officer: MayView,  # noqa: ARG001 - the right
-    office: InOffice,
-) -> Queries:
-    """List queries and requests for evidence, with their answers."""
-    with office.database.read() as connection:
-        found = annotating.queries(connection, office.settings.id, now=office.clock())
+    officer: MayView, office: InOffice, purpose: Purpose = DEFAULT_PURPOSE
+) -> Queries:  # fmt: skip
+    """List queries and requests for evidence, with their answers. The reading is logged."""
+    found = hearing.asked_of(
+        office.database, node=office.settings.id, by=officer.name, purpose=purpose, now=office.clock()
+    )
     return Queries(queries=[AskedOfUs.model_validate(item) for item in found])
 
 
 @router.get("/alerts/{name}/status", summary="What became of an alert", **answers(AlertStatus))
 def alert_status(
-    officer: MayTrace,  # noqa: ARG001 - the right
+    officer: MayTrace,
     office: InOffice,
     name: Annotated[str, Path(max_length=200)],
+    purpose: Purpose = DEFAULT_PURPOSE,
 ) -> AlertStatus:
-    """Per member that got it: received, read by an officer, answered, unanswered or overdue."""
-    with office.database.read() as connection:
-        found = following.alert_status(
-            connection, name, node=office.settings.id, directory=office.membership.current(), now=office.clock()
-        )
+    """Per member that got it: received, read by an officer, answered, unanswered or overdue.
+
+    What members wrote is told to those who may view records, and that is logged.
+    """
+    found = hearing.on_alert(
+        office.database, name, node=office.settings.id, directory=office.membership.current(), by=officer.name,
+        purpose=purpose, now=office.clock(), texts=officer.may(Right.VIEW),
+    )  # fmt: skip
     return AlertStatus.model_validate(asdict(found))
 
 

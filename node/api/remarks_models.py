@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RID: Final = "0b54c7f0-3f3e-4d0e-9a53-2b5f0b6f4b11"
 _REMARK: Final[dict[str, Any]] = {
-    "iss": "TZ", "rid": RID, "type": "query", "about": {"iss": "KE", "rid": RID, "ver": 1}, "at": 1767225600,
+    "iss": "TZ", "rid": RID, "ver": 1, "type": "query", "about": {"iss": "KE", "rid": RID, "ver": 1}, "at": 1767225600,
     "text": "Which port?",
 }  # fmt: skip
 _PAIR: Final[dict[str, Any]] = {"hub": "RILO-ESA", "rid": RID, "recipient": "TZ", "ver": 1}
@@ -78,6 +78,7 @@ class Remark(BaseModel):
 
     iss: str
     rid: str
+    ver: int
     type: str
     result: str | None = None
     respond_by: str | None = None

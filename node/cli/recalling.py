@@ -17,8 +17,17 @@ recalls_app: Final = typer.Typer(
     help="Recalls, own and of others: how far each is, and what waits for a person.", rich_markup_mode=None
 )
 By = Annotated[str | None, typer.Option(help="Who decides. Default: the user of this machine.")]
-Rid = Annotated[str, typer.Argument(metavar="RID", help="The record's id.")]
+Rid = Annotated[str, typer.Argument(metavar="REFERENCE|RID", help="The record.")]
 Iss = Annotated[str | None, typer.Option(help="Whose record, where several have the id.")]
+
+
+HERE: Final = {
+    "held": "It waits for a person and the record stays in use: `tidewaiter recalls approve {rid}`, or `refuse`.",
+    "refused": "An officer has refused it: the record stays in use here.",
+    "stopped": "It is out of use here, and erased when the grace is over.",
+    "erased": "It is erased here.",
+}
+"""What another's recall is at this node, by the board's word."""
 
 
 def register(app: typer.Typer) -> None:
@@ -172,6 +181,8 @@ def _decide(context: typer.Context, what: str, rid: str, iss: str | None, by: st
     who = officer(by)
     with at.opened() as home:
         try:
+            named = _board(home, recall_board, rid, iss)  # by its id, or by the reference of an own one
+            rid, iss = named.rid, named.iss
             recall_decisions.decide(
                 home.database, what, rid=rid, iss=iss, by=who, node=home.settings.id, rules=home.recall_rules(),
                 directory=home.membership.current(), log_signer=home.signer("log"), now=home.clock(),
@@ -214,7 +225,10 @@ def _tell(at: Session, board: Board) -> None:
         ],
         empty="Nobody ever got it from this node.",
     )  # fmt: skip
+    if not board.own:
+        told = HERE.get(board.here, "").format(rid=board.rid)
+        at.out.line(f"{told} Who else has it, and who has confirmed the recall, {board.iss} knows.".strip())
     if board.not_erased:
         at.out.line(f"Erasure not confirmed by: {', '.join(board.not_erased)}.")
-    else:
+    elif board.own:
         at.out.line("Complete: everybody who got it has confirmed its erasure.")

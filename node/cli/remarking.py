@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from node.services.following import Followed
 
 Many = list[str] | None
+By = Annotated[
+    str | None, typer.Option(help="Who looks; the disclosure log names it. Default: the user of this machine.")
+]
+Purpose = Annotated[str, typer.Option(help="What for; the disclosure log keeps it.")]
+DEFAULT_PURPOSE = "customs-enforcement"
 
 
 def register(app: typer.Typer) -> None:
@@ -75,22 +80,20 @@ def annotate(
 
 def listed(
     context: typer.Context,
-    about: Annotated[str, typer.Argument(help="The record: its id, or ISS/RID.")],
+    about: Annotated[str, typer.Argument(help="The record: its id, ISS/RID, or the reference of an own one.")],
+    by: By = None,
+    purpose: Purpose = DEFAULT_PURPOSE,
 ) -> None:
-    """List what was said about a record, by this node and by others, oldest first."""
-    from node.services import annotating
-    from node.storage import records, remarks
+    """List what was said about a record, by this node and by others, oldest first; the reading is logged."""
+    from node.services import hearing
 
     at = session(context)
-    iss, _, rid = about.rpartition("/")
-    with at.opened() as home, home.database.read() as connection:
-        issuers = {iss} if iss else {row.iss for row in records.find(connection, rid)}
-        found = [
-            annotating.shown(connection, row, now=home.clock())
-            for name in sorted(issuers)
-            for row in remarks.about(connection, name, rid)
-        ]
-        words = {name: annotating.evidence_word(connection, name, rid, node=home.settings.id) for name in issuers}
+    iss, slash, rid = about.rpartition("/")
+    with at.opened() as home:
+        found, words = hearing.said_about(
+            home.database, rid if slash else about, iss=iss or None, node=home.settings.id, by=officer(by),
+            purpose=purpose, now=home.clock(),
+        )  # fmt: skip
     if at.out.json:
         at.out.result({"annotations": found, "evidence": words})
         return
@@ -100,20 +103,22 @@ def listed(
             (one["iss"], one["type"], one["result"], one["about"]["ver"], instant(one["at"]), _said(one), one["rid"])
             for one in found
         ],
-        empty="Nothing was said about this record, or it is not here.",
+        empty="Nothing was said about this record.",
     )  # fmt: skip
     for name, word in words.items():
         if word is not None:
             at.out.line(f"Use as evidence by this node, in the words of {name}: {word}.")
 
 
-def queries(context: typer.Context) -> None:
-    """List what others ask about this node's records, the open ones first."""
-    from node.services import annotating
+def queries(context: typer.Context, by: By = None, purpose: Purpose = DEFAULT_PURPOSE) -> None:
+    """List what others ask about this node's records, the open ones first; the reading is logged."""
+    from node.services import hearing
 
     at = session(context)
-    with at.opened() as home, home.database.read() as connection:
-        found = annotating.queries(connection, home.settings.id, now=home.clock())
+    with at.opened() as home:
+        found = hearing.asked_of(
+            home.database, node=home.settings.id, by=officer(by), purpose=purpose, now=home.clock()
+        )  # fmt: skip
     found.sort(key=lambda one: not one["open"])
     if at.out.json:
         at.out.result({"queries": found})
@@ -136,17 +141,20 @@ def queries(context: typer.Context) -> None:
 def status(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The alert's reference or id.")],
+    by: By = None,
+    purpose: Purpose = DEFAULT_PURPOSE,
 ) -> None:
     """Show what became of an alert: per member received, read by an officer, answered, unanswered or overdue."""
     from dataclasses import asdict
 
-    from node.services import following
+    from node.services import hearing
 
     at = session(context)
-    with at.opened() as home, home.database.read() as connection:
-        found = following.alert_status(
-            connection, name, node=home.settings.id, directory=home.membership.current(), now=home.clock()
-        )
+    with at.opened() as home:
+        found = hearing.on_alert(
+            home.database, name, node=home.settings.id, directory=home.membership.current(), by=officer(by),
+            purpose=purpose, now=home.clock(), texts=at.out.json,
+        )  # fmt: skip
     if at.out.json:
         at.out.result(asdict(found))
         return

@@ -169,15 +169,19 @@ def _sentence(fault: Fault) -> str:
     return f"{fault.path}: {fault.wrong}; {fault.remedy}"
 
 
-def shown(connection: Connection, row: Row[Any], *, now: int) -> dict[str, Any]:
-    """One annotation for people, with what it says if that may be shown at `now`: `row` is of `remarks.about`."""
+def shown(connection: Connection, row: Row[Any], *, now: int, purpose: str | None = None) -> dict[str, Any]:
+    """One annotation for people, with what it says if that may be shown at `now` for the purpose.
+
+    `row` is of `remarks.about`. Whoever shows the result to an officer logs it (`hearing`).
+    """
     version = connection.execute(select(record).where(record.c.id == row.row_id)).one()
-    _, verdict = search.allowed(version, Action.VIEW, None, now=now)
+    _, verdict = search.allowed(version, Action.VIEW, purpose, now=now)
     groups = bodies.reopen_row(version).groups if verdict else {}
     texts = groups.get("texts")
     said = texts.get("text") if isinstance(texts, dict) else None
     return {
-        "iss": row.iss, "rid": row.rid, "type": row.type, "result": row.result, "respond_by": row.respond_by,
+        "iss": row.iss, "rid": row.rid, "ver": version.ver, "type": row.type, "result": row.result,
+        "respond_by": row.respond_by,
         "about": {"iss": row.about_iss, "rid": row.about_rid, "ver": row.about_ver}, "at": row.iat,
         "text": _first(said), "narrative": _first(groups.get("narrative")),
         "answer_to": None if row.answer_rid is None else {"iss": row.answer_iss, "rid": row.answer_rid},
@@ -189,7 +193,7 @@ def _first(texts: Any) -> str | None:
     return next((item["text"] for item in listed if isinstance(item, dict) and isinstance(item.get("text"), str)), None)
 
 
-def queries(connection: Connection, node: str, *, now: int) -> list[dict[str, Any]]:
+def queries(connection: Connection, node: str, *, now: int, purpose: str | None = None) -> list[dict[str, Any]]:
     """What others ask of this node's records: each with its answer (a newer version, or an annotation), or none."""
     found = []
     for row in remarks.listing(connection, type_=ASKING):
@@ -203,7 +207,7 @@ def queries(connection: Connection, node: str, *, now: int) -> list[dict[str, An
         by_version = newest.ver if newest is not None and row.type == "query" and newest.ver > row.about_ver else None
         found.append(
             {
-                **shown(connection, row, now=now),
+                **shown(connection, row, now=now, purpose=purpose),
                 "reference": None if own is None else own.reference,
                 "answered_by": None if answer is None else answer.rid,
                 "answer_result": None if answer is None else answer.result,

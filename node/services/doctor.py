@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from sqlalchemy import func, select
 
-from federation.errors import FederationError
+from federation.errors import FederationError, ProblemType
 from node.services import backup, counters
 from node.services.checking import fsck
 from node.storage import evidence as evidence_rows
@@ -258,11 +258,19 @@ def _quarantine(home: Home, _: int) -> Iterator[Finding]:
     with home.database.read() as connection:
         rows = connection.execute(
             select(quarantine.c.sender, quarantine.c.problem, func.count())
-            .where(quarantine.c.state == "held")
+            # What an officer has refused is decided: it is no fault.
+            .where(quarantine.c.state == "held", quarantine.c.problem != str(ProblemType.RECALL_REFUSED))
             .group_by(quarantine.c.sender, quarantine.c.problem)
             .order_by(quarantine.c.sender)
         )
         for sender, problem, count in rows:
+            if problem == ProblemType.RECALL_HELD:
+                yield Finding(
+                    "quarantine", "warning", f"{count} recalls that came by {sender} wait for a person",
+                    "their records stay in use until somebody has asked the originator and decided",
+                    "tidewaiter recalls --held; then tidewaiter recalls approve RID, or refuse RID",
+                )  # fmt: skip
+                continue
             yield Finding(
                 "quarantine", "warning", f"{count} entries of {sender} are in quarantine: {problem}",
                 "nobody uses them until they hold", "tidewaiter quarantine list; tidewaiter quarantine retry --all",

@@ -81,6 +81,12 @@ def erase_quarantined(connection: Connection, rows: Sequence[Row[Any]]) -> None:
     quarantine.erase_bodies(connection, [row.id for row in rows])
 
 
+def explain(connection: Connection, iss: str, rid: str, *, gc: int, sender: str | None = None) -> None:
+    """A later grant was applied: what was awaited of earlier ones is explained, and bodies that it settles go."""
+    spare_quarantined(connection, quarantine.settled(connection, iss, rid, gc=gc))
+    quarantine.explain(connection, iss, rid, gc=gc, sender=sender)
+
+
 def spare_quarantined(connection: Connection, rows: Sequence[Row[Any]]) -> None:
     """Before bodies in quarantine go: set aside those whose record is under a hold."""
     held = holds.of(connection, {(row.iss, row.rid) for row in rows if row.iss and row.rid})

@@ -56,7 +56,9 @@ class AlertStatus:
     remarks: tuple[dict[str, Any], ...]
 
 
-def alert_status(connection: Connection, name: str, *, node: str, directory: Directory, now: int) -> AlertStatus:
+def alert_status(
+    connection: Connection, name: str, *, node: str, directory: Directory, now: int, purpose: str | None = None
+) -> AlertStatus:  # fmt: skip
     """Follow the alert with this reference or id. Raises `NotFound`."""
     found = connection.execute(
         select(draft).where(draft.c.kind == "alert", (draft.c.reference == name) | (draft.c.rid == name))
@@ -69,7 +71,10 @@ def alert_status(connection: Connection, name: str, *, node: str, directory: Dir
         raise NotFound(f"{name} is no alert of this node that is out; `tidewaiter records` lists them")
     headline = bodies.reopen_row(row).groups.get("headline", {})
     respond_by = headline.get("respond_by") if isinstance(headline, dict) else None
-    said = [annotating.shown(connection, item, now=now) for item in remarks.about(connection, node, row.rid)]
+    said = [
+        annotating.shown(connection, item, now=now, purpose=purpose)
+        for item in remarks.about(connection, node, row.rid)
+    ]
     late = respond_by is not None and now >= end_of(respond_by)
     members = [
         _member(connection, row, recipient, road, said, directory=directory, late=late)

@@ -420,7 +420,7 @@ def _unbind(connection: Connection, effect: inbox.Store | inbox.Extend) -> None:
     iss, rid = effect.leaf.iss, effect.leaf.rid
     bounds.forget(connection, iss, rid, below=effect.gc)
     if not effect.pending:
-        quarantine.explain(connection, iss, rid, gc=effect.gc)
+        erasing.explain(connection, iss, rid, gc=effect.gc)
 
 
 def _unless_whole(
@@ -458,7 +458,7 @@ def _name_only(connection: Connection, effect: inbox.Store | inbox.Extend, *, no
             state=records.EXPIRED,
         )  # fmt: skip
     bounds.forget(connection, leaf.iss, leaf.rid, below=effect.gc)
-    quarantine.explain(connection, leaf.iss, leaf.rid, gc=effect.gc)
+    erasing.explain(connection, leaf.iss, leaf.rid, gc=effect.gc)
 
 
 def dispute(connection: Connection, found: inbox.Dispute, *, directory: Directory, now: int) -> None:
@@ -512,7 +512,7 @@ def _reduce(connection: Connection, effect: inbox.Reduce, *, now: int) -> None:
                 connection, row, kept, left, gc=leaf.gc, handling=row.handling, pending=left != leaf.gm
             )  # fmt: skip
     _remember(connection, rows, effect, now=now)
-    quarantine.explain(connection, leaf.iss, leaf.rid, gc=leaf.gc)
+    erasing.explain(connection, leaf.iss, leaf.rid, gc=leaf.gc)
 
 
 def _tighten(connection: Connection, effect: inbox.Tighten, *, now: int) -> None:

@@ -53,6 +53,8 @@ class Board:
     """One recalled record."""
 
     iss: str
+    own: bool
+    """Whether this node recalled it: of another's recall it knows no more than what it passed on itself."""
     rid: str
     ver: int
     reference: str | None
@@ -78,13 +80,18 @@ class Board:
         """Recipients that have not confirmed its erasure."""
         return tuple(step.recipient for step in self.steps if step.state != ERASED)
 
+    @property
+    def complete(self) -> bool:
+        """Whether everybody has confirmed the erasure; of another's recall, as far as this node knows: itself too."""
+        return not self.not_erased and (self.own or self.here == ERASED)
+
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`: `complete` once everybody has confirmed the erasure."""
         return _told_only(asdict(self)) | {
             "steps": [_told_only(asdict(step)) for step in self.steps],
             "not_applied": list(self.not_applied),
             "not_erased": list(self.not_erased),
-            "complete": not self.not_erased,
+            "complete": self.complete,
         }
 
 
@@ -112,7 +119,8 @@ def boards(
         ]
         found.append(
             Board(
-                iss=row.iss, rid=row.rid, ver=row.ver, reference=names.get(row.rid) if row.iss == node else None,
+                iss=row.iss, own=row.iss == node, rid=row.rid, ver=row.ver,
+                reference=names.get(row.rid) if row.iss == node else None,
                 reason=row.reason, effect=row.effect, ref=None if row.ref is None else json.loads(row.ref), at=row.at,
                 here=row.state, due=row.due, by=row.by, second_by=row.second_by,
                 steps=tuple(sorted(steps, key=lambda step: step.recipient)),

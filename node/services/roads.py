@@ -18,7 +18,7 @@ from federation.keeping import is_over
 from federation.records import get_schema
 from federation.roads import Claim, Sum, add_up
 from node.services import bodies, erasing, indexing, keeping, sweeping
-from node.storage import bounds, quarantine, records
+from node.storage import bounds, records
 from node.storage import roads as stored
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def apply(connection: Connection, effect: Along, *, now: int) -> None:
             connection, iss=leaf.iss, rid=leaf.rid, ver=record.ver, jh=record.jh, gc=counter, now=now, sch=record.sch,
             kind=record.kind, width=record.width,
         )  # fmt: skip
-    quarantine.explain(connection, leaf.iss, leaf.rid, gc=leaf.gc, sender=effect.sender)
+    erasing.explain(connection, leaf.iss, leaf.rid, gc=leaf.gc, sender=effect.sender)
 
 
 def _loses(rows: Sequence[Row[Any]], total: Sum) -> bool:

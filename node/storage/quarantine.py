@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
 
 from federation.errors import ProblemType
 from federation.keeping import stated
@@ -72,8 +72,23 @@ def _storable(text: str | None) -> str | None:
     return None if text is None else text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+def settled(connection: Connection, iss: str, rid: str, *, gc: int) -> list[Row[Any]]:
+    """Bodies that `explain` takes away: of disputes, and of a revoked key, that a later grant has settled."""
+    return list(connection.execute(select(quarantine).where(*_settled(iss, rid, gc), quarantine.c.body.is_not(None))))
+
+
+def _settled(iss: str, rid: str, gc: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.gc < gc,
+        quarantine.c.problem.in_((*DISPUTES, str(ProblemType.REVOKED_KEY))), quarantine.c.state == "held",
+    )  # fmt: skip
+
+
 def explain(connection: Connection, iss: str, rid: str, *, gc: int, sender: str | None = None) -> None:
-    """A later grant of this sender (the issuer itself) was applied: what was awaited of earlier ones is explained."""
+    """A later grant of this sender (the issuer itself) was applied: what was awaited of earlier ones is explained.
+
+    Called by `erasing.explain` alone, which sets aside what a legal hold keeps of the bodies that go (`settled`).
+    """
     connection.execute(
         update(quarantine)
         .where(
@@ -85,14 +100,7 @@ def explain(connection: Connection, iss: str, rid: str, *, gc: int, sender: str 
     )  # fmt: skip
     # A dispute between versions is settled by a later grant: the proof is kept elsewhere, the body is needed no more.
     # What a revoked key had signed was signed again: the new version has taken its place, and its body goes.
-    connection.execute(
-        update(quarantine)
-        .where(
-            quarantine.c.iss == iss, quarantine.c.rid == rid, quarantine.c.gc < gc,
-            quarantine.c.problem.in_((*DISPUTES, str(ProblemType.REVOKED_KEY))), quarantine.c.state == "held",
-        )
-        .values(state="explained", body=None)
-    )  # fmt: skip
+    connection.execute(update(quarantine).where(*_settled(iss, rid, gc)).values(state="explained", body=None))
 
 
 def report_unexplained(connection: Connection, sender: str, *, now: int) -> None:

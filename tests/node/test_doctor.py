@@ -84,6 +84,11 @@ def aside(home):
     )  # fmt: skip
 
 
+def recall_held(home):
+    aside(home)
+    write(home, quarantine.update().values(problem="recall-held"))
+
+
 def forked(home):
     write(
         home, evidence.insert(), hash="h" * 43, type="feed-fork", accused="TZ", body="{}", proven=True, sentence="two",
@@ -134,6 +139,7 @@ CASES = {
     "a feed that stands still": (stands_still, "feeds", "wrong", "tidewaiter sync"),
     "a receipt that is overdue": (not_confirmed, "feeds", "warning", "telephone TZ"),
     "entries in quarantine": (aside, "quarantine", "warning", "quarantine retry"),
+    "a recall that waits for a person": (recall_held, "quarantine", "warning", "recalls approve"),
     "proof of a fork": (forked, "evidence", "warning", "evidence list"),
     "a backup that is too old": (old_backup, "backup", "warning", "tidewaiter backup"),
     "no backup at all": (never_backed_up, "backup", "warning", "tidewaiter backup"),
@@ -236,3 +242,9 @@ def test_counters_never_fall_and_a_file_that_is_none_counts_for_nothing(tmp_path
     for content in ("", "[]", '{"feeds": {"a": 1}}'):
         (tmp_path / counters.FILE).write_text(content)
         assert counters.read(tmp_path) == counters.Counters()
+
+
+def test_a_recall_that_an_officer_has_refused_is_no_fault(sound):
+    aside(sound)
+    write(sound, quarantine.update().values(problem="recall-refused"))
+    assert found(sound, "quarantine") == []

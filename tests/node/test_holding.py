@@ -127,6 +127,23 @@ def test_a_quarantined_body_is_kept_aside_and_never_shown(peer, victim):
     assert (kept["source"], kept["bytes"], "groups" in kept) == ("quarantine", len(signed.shown()), False)
 
 
+def test_a_disputed_body_under_a_hold_is_kept_aside_when_the_dispute_is_settled(peer, victim):
+    feed, one = peer.feed("TZ"), peer.record(groups=GROUPS)
+    feed.put(one)
+    other = peer.record(groups=GROUPS | {"right": [{"brands": ["Suedwind"]}]}, rid=one.claims["rid"])
+    feed.put(other, gc=2)
+    victim.pull(feed)
+    rid = one.claims["rid"]
+    disputed = [row.body for row in victim.rows(quarantine) if row.problem == "record-equivocation" and row.body]
+    assert disputed
+    place(victim, one)
+    feed.put(peer.record(groups=GROUPS, rid=rid, ver=2, prev=one.jh), gc=3)
+    victim.pull(feed)
+    assert {(row.state, row.body) for row in victim.rows(quarantine)} == {("explained", None)}
+    kept = [row for row in victim.rows(held_body) if row.source == "quarantine"]
+    assert [row.rid for row in kept] == [rid] * len(disputed)
+
+
 def test_looking_at_what_is_kept_has_a_purpose_and_a_row(peer, victim, signed):
     run_out(peer, victim, signed)
     with pytest.raises(search.CriteriaRefused):

@@ -32,8 +32,25 @@ def test_a_record_is_recalled_by_command_and_its_board_shown(home, released, tel
     assert tell("--home", folder, "show", released).status == 1
     same = tell("--home", folder, "recalls", "confirm", released, "--by", "a. officer")
     assert (same.status, "another person" in same.err) == (2, True)
-    assert tell("--home", folder, "recalls", "confirm", released, "--by", "B. Officer").status == 0
+    assert tell("--home", folder, "recalls", "confirm", "R-1", "--by", "B. Officer").status == 0
     assert tell("--home", folder, "--json", "recalls", "show", released).json["here"] == "erased"
+
+
+def test_at_a_receiver_a_recall_says_what_it_is_there_and_claims_nothing_of_others(home, released, tell):  # noqa: F811
+    folder = home.settings.home
+    told = {"held": "recalls approve", "refused": "stays in use here", "stopped": "out of use", "erased": "erased here"}
+    for here, words in told.items():
+        with home.database.write() as connection:
+            recalls.put(
+                connection, iss="TZ", rid=RID, ver=2, reason="erroneous", effect="stop-use", at=NOW, state=here,
+                jh="x" * 43, kid="k", jwt="", came_by="TZ", before="[]",
+            )  # fmt: skip
+        answer = tell("--home", folder, "recalls", "show", RID)
+        assert words in answer.out, answer.out
+        assert "TZ knows" in answer.out
+        assert "Complete" not in answer.out
+        board = tell("--home", folder, "--json", "recalls", "show", RID).json
+        assert (board["complete"], board["own"]) == (here == "erased", False)
 
 
 BAD = {
