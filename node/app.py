@@ -424,6 +424,7 @@ def build(home: Home) -> FastAPI:
         policies,
         prefix,
         problems,
+        proposals,
         recalls,
         records,
         releases,
@@ -485,8 +486,8 @@ def build(home: Home) -> FastAPI:
     )
     deps.open_office(app, office)
     for face_of_officers in (
-        records, releases, recalls, policies, exchange, admin, evidence, holders, keeping, completeness, remarks,
-        health,
+        records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
+        remarks, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

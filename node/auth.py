@@ -64,6 +64,8 @@ class Right(StrEnum):
     POLICY = "policy"
     """Read the policy in force."""
     POLICY_CHECK = "policy-check"
+    DECIDE_POLICY = "decide-policy"
+    """Propose a policy, approve another's proposal, put an approved one in force."""
     AUDIT = "audit"
     """Read the disclosure log."""
     EXPORT = "export"

@@ -38,6 +38,10 @@ WORDS: Final[Mapping[str, tuple[int, str]]] = {
     "method-not-allowed": (405, "The address does not take that method; `Allow` names those it takes."),
     "nothing-to-release": (409, "None of the drafts named waits for release."),
     "recall-refused": (409, "The recall, or the decision about one, cannot be made; the detail says why."),
+    "policy-not-approved": (
+        409,
+        "The proposal cannot be approved or put in force as it is; the detail says why. Nothing has changed.",
+    ),
     "task-closed": (409, "The task is done already."),
     "too-large": (413, "The body is longer than this address takes."),
     "unsupported-media-type": (415, "The body is not `application/json`."),

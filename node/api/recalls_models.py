@@ -14,7 +14,8 @@ _STEP: Final[dict[str, Any]] = {
     "erased_at": 1768304860,
 }  # fmt: skip
 _BOARD: Final[dict[str, Any]] = {
-    "iss": "KE", "own": True, "rid": RID, "ver": 2, "reference": "MSA/2026/0117", "reason": "erroneous", "effect": "stop-use",
+    "iss": "KE", "own": True, "rid": RID, "ver": 2, "reference": "MSA/2026/0117", "reason": "erroneous",
+    "effect": "stop-use",
     "at": 1767700000, "here": "stopped", "due": 1768304800, "by": "A. Officer", "steps": [_STEP], "not_applied": [],
     "not_erased": [], "complete": True,
 }  # fmt: skip

@@ -173,6 +173,11 @@ def find(connection: Connection, version: int | None = None) -> Row[Any] | None:
     return connection.execute(statement).first()
 
 
+def listing(connection: Connection) -> list[Row[Any]]:
+    """All proposals, the highest version first."""
+    return list(connection.execute(select(proposal).order_by(proposal.c.version.desc())))
+
+
 def claims(row: Row[Any]) -> dict[str, Any]:
     """What the second officer signs: policy, letter and preview, by their hashes."""
     return {

@@ -43,6 +43,11 @@ ROUTES = {
     ("GET", "/api/v1/evidence/{name}"): {C, M, A},
     ("GET", "/api/v1/policy"): {C, M, A},
     ("POST", "/api/v1/policy/check"): {C},
+    ("GET", "/api/v1/policy/proposals"): {C, M, A},
+    ("POST", "/api/v1/policy/proposals"): {C},
+    ("GET", "/api/v1/policy/proposals/{version}"): {C},
+    ("POST", "/api/v1/policy/proposals/{version}/approval"): {C},
+    ("POST", "/api/v1/policy/proposals/{version}/activation"): {C},
     ("GET", "/api/v1/disclosures"): {A},
     ("POST", "/api/v1/exports"): {C},
     ("GET", "/api/v1/exports"): {C, A},
@@ -56,7 +61,7 @@ UNAUTHENTICATED = "urn:tidewaiter:problem:unauthenticated"
 
 def address(path: str) -> str:
     named = path.replace("{rid}", RID).replace("{entry}", "1").replace("{name}", "A" * 43)
-    return named.replace("{task}", "1").replace("{digest}", "A" * 43)
+    return named.replace("{task}", "1").replace("{version}", "2").replace("{digest}", "A" * 43)
 
 
 def test_the_table_has_every_route(app) -> None:
