@@ -70,6 +70,7 @@ class Hit(BaseModel):
     state: str = Field(description="released, shared (own) or received.")
     pending: bool = Field(description="Part of what was granted has not arrived yet.")
     tlp: str
+    reference: str | None = Field(default=None, description="What this node calls an own record.")
     attachments: Attachments | None = Field(default=None, description="How complete they are; absent without any.")
     accepted_at: int
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from node.cli.output import instant
+from node.cli.output import grouped, instant
 from node.cli.session import Refusal, Session, read_input, session
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def add(
         at.out.result({"id": entered.id, "name": entered.name, "fingerprint": entered.fingerprint})
         return
     at.out.line(f"{entered.id} ({entered.name}) is entered; `directory publish` makes it known.")
-    at.out.say(f"Fingerprint of its card, to be compared by telephone: {entered.fingerprint}")
+    at.out.say(f"Fingerprint of its card, to be compared by telephone: {grouped(entered.fingerprint)}")
 
 
 @directory_app.command("publish")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from node.cli.output import grouped
 from node.cli.session import Refusal, read_input, session
 
 if TYPE_CHECKING:
@@ -268,5 +269,4 @@ def card(
     else:
         output.write_bytes(data)
         at.out.say(f"The card is in {output}.")
-    digits = open_card(data).fingerprint
-    at.out.say("Fingerprint, to be compared by telephone: " + " ".join(digits[i : i + 4] for i in range(0, 64, 4)))
+    at.out.say(f"Fingerprint, to be compared by telephone: {grouped(open_card(data).fingerprint)}")

@@ -96,3 +96,12 @@ class Output:
         with Progress(*columns, console=Console(file=sys.stderr), transient=True) as bar:
             task = bar.add_task(plain(title), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def grouped(digits: str) -> str:
+    """A fingerprint in groups of four, as two people read it to each other.
+
+    >>> grouped("e055413faab2")
+    'e055 413f aab2'
+    """
+    return " ".join(digits[at : at + 4] for at in range(0, len(digits), 4))

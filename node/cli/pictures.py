@@ -64,8 +64,8 @@ def add(
             try:
                 done.append(intake.add(reference, data, about, by=name, now=home.clock()))
             except Exception as error:
-                if done:
-                    at.out.say(f"{len(done)} of {len(files)} files were added before {path} was refused.")
+                if len(files) > 1:
+                    at.out.say(f"{path} is refused; {len(done)} of {len(files)} files were added before it.")
                 raise error from None
     _told(at, done)
 

@@ -177,8 +177,8 @@ def approve(
     with at.opened() as home:
         with home.database.read() as connection:
             row = proposing.find(connection, version)
-        if row is None or row.state != "proposed":
-            raise Refusal(f"no policy of version {version} is proposed; `tidewaiter policy propose FILE` proposes one")
+            if row is None or row.state != "proposed":
+                raise Refusal(proposing.not_proposed(connection, version))
         shown = json.loads(row.preview)
         if not at.out.json:
             at.out.line(row.letter.rstrip())

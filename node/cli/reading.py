@@ -163,9 +163,9 @@ def _find(at: Session, home: Home, criteria: Criteria, by: str | None, purpose: 
         at.out.result(hits.to_json())
         return
     at.out.table(
-        ("node", "kind", "day", "title", "TLP", "state", "version", "pictures", "id"),
+        ("node", "kind", "day", "reference", "title", "TLP", "state", "version", "pictures", "id"),
         [
-            (row.iss, row.kind, row.day, row.title, row.tlp, row.state, row.ver, _complete(row), row.rid)
+            (row.iss, row.kind, row.day, row.reference, row.title, row.tlp, row.state, row.ver, _complete(row), row.rid)
             for row in hits.rows
         ],
         empty="Nothing was found.",

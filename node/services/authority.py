@@ -133,7 +133,9 @@ def add(
     held = {key["kid"]: key for key in known}
     fresh = [key for key in opened.keys if key.public.kid not in held]
     if entry is not None and fresh and not replace:
-        raise CardRefused(f"card.id: {opened.id} is listed with other keys; replace them only if it asked for that")
+        raise CardRefused(
+            f"card.id: {opened.id} is listed with other keys; `directory add FILE --replace` takes these, if it asked"
+        )
     for key in opened.keys:
         before = held.get(key.public.kid)
         if before is not None and (before["use"] != key.use or "revoked" in before):

@@ -37,7 +37,7 @@ from federation.policy import (
 from federation.records import get_schema
 from node.services import applying, approvals, deciding, officers, policing
 from node.services.officers import NotApproved
-from node.storage import policies, records
+from node.storage import drafts, policies, records
 from node.storage.tables import record
 from node.storage.tables.instruments import proposal
 
@@ -102,6 +102,7 @@ class _Run:
                 return
             self.last = rows[-1].id
             approved = approvals.of(connection, rows) if needing else {}
+            changed: dict[str, str] = {}
             for row in rows:
                 own, given = deciding.read(row), approved.get(row.rid)
                 before, after = (
@@ -110,7 +111,9 @@ class _Run:
                 shown = len(self.preview.gained) + len(self.preview.lost) + len(self.preview.handling)
                 self.preview.add(row.rid, before, after, new)
                 if len(self.preview.gained) + len(self.preview.lost) + len(self.preview.handling) > shown:
-                    self.titles[row.rid] = row.title
+                    changed[row.rid] = row.title
+            names = drafts.references(connection, list(changed))
+            self.titles |= {rid: f"{names[rid]}: {title}" if rid in names else title for rid, title in changed.items()}
 
     def holds(self, connection: Connection, *, node: str) -> bool:
         """Whether every record that was compared is still there to be compared."""
@@ -197,9 +200,7 @@ def approve(
     with database.write() as connection:
         row = find(connection, version)
         if row is None or row.state != "proposed":
-            raise NotApproved(
-                f"no policy of version {version} is proposed; `tidewaiter policy propose FILE` proposes one"
-            )
+            raise NotApproved(not_proposed(connection, version))
         _another(by, row.proposed_by, policies.read(row.body).author)
         if digest != row.preview_digest:
             raise NotApproved("this is not the preview of the proposal as it is now: look at it again")
@@ -222,8 +223,8 @@ def activate(
     """
     with database.read() as connection:
         row = find(connection, version)
-    if row is None or row.state != "proposed":
-        raise NotApproved(f"no policy of version {version} is proposed; `tidewaiter policy propose FILE` proposes one")
+        if row is None or row.state != "proposed":
+            raise NotApproved(not_proposed(connection, version))
     if row.approved_by is None:
         raise NotApproved(
             f"policy {version} is not approved yet: a second officer runs `tidewaiter policy approve {version}`"
@@ -331,6 +332,16 @@ def _run(
 def _live(node: str, now: int, *, after: int = 0) -> Any:
     chosen = records.visible().where(record.c.iss == node, record.c.id > after, records.in_time(now))
     return chosen.order_by(record.c.id)
+
+
+def not_proposed(connection: Connection, version: int) -> str:
+    """Why a version cannot be approved or put in force: it is already, is older, or nobody has proposed it."""
+    active = policies.active(connection)
+    if active is not None and version == active.version:
+        return f"policy {version} is in force already"
+    if active is not None and version < active.version:
+        return f"policy {version} is older than {active.version}, which is in force: propose it under a higher version"
+    return f"no policy of version {version} is proposed; `tidewaiter policy propose FILE` proposes one"
 
 
 def _another(by: str, *others: str) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from crypto import b64
 from federation.errors import NotFound, ProblemType
-from node.storage import feeds, recalls
+from node.storage import drafts, feeds, recalls
 from node.storage.tables import draft
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def boards(
     out = {row.id: row for row in feeds.out_feeds(connection)}
     receipts = {row.id: _told(row) for row in out.values()}
     hubs = recalls.passed_on(connection, [rid for iss, rid in keys if iss == node])
-    names = _references(connection, [rid for iss, rid in keys if iss == node])
+    names = drafts.references(connection, [rid for iss, rid in keys if iss == node])
     found = []
     for row in rows:
         steps = [
@@ -183,13 +183,3 @@ def _step(item: Row[Any], feed: Row[Any], told: _Told, directory: Directory, hub
         through=hubs.get(item.recipient),
         sent_at=item.at, received_at=received_at, erased_at=item.erased_at if state == ERASED else None, reason=reason,
     )  # fmt: skip
-
-
-def _references(connection: Connection, rids: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for start in range(0, len(rids), 500):
-        rows = connection.execute(
-            select(draft.c.rid, draft.c.reference).where(draft.c.rid.in_(list(rids[start : start + 500])))
-        )
-        found |= {row.rid: row.reference for row in rows}
-    return found

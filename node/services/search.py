@@ -26,7 +26,7 @@ from crypto.errors import CryptoError
 from federation.grants import PURPOSE, Action, Handling, HandlingRefused, Verdict, may
 from federation.records.facts import brand_key
 from node.services import arriving
-from node.storage import audit, followers, fulltext, records, tasks
+from node.storage import audit, drafts, followers, fulltext, records, tasks
 from node.storage.tables import record
 
 if TYPE_CHECKING:
@@ -96,6 +96,10 @@ class Criteria:
     """The cursor that the page before ended with."""
 
 
+OWN: Final = frozenset({"released", "shared"})
+"""States, as lists tell them, of versions that this node issued."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """One version in use, as lists show it."""
@@ -113,6 +117,8 @@ class Hit:
     """Part of what was granted has not arrived yet."""
     tlp: str
     accepted_at: int
+    reference: str | None = None
+    """What this node calls an own record; None for those of others, whose `case` may tell theirs."""
     attachments: Arrival | None = None
     """How complete its pictures and other attachments are; None if it has none."""
 
@@ -131,6 +137,8 @@ class Hit:
         }
         if self.attachments is not None:
             value["attachments"] = {"total": self.attachments.total, "here": self.attachments.here}
+        if self.reference is not None:
+            value["reference"] = self.reference
         return value | ({"day": self.day} if self.day else {})
 
 
@@ -183,10 +191,11 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
             now=now,
         )
         complete = arriving.arrivals(connection, [row for row, _ in shown])
+        names = drafts.references(connection, [row.rid for row, _ in shown if row.state in OWN])
         audit.log(connection, [_row(criteria, filters, shown, by=by, purpose=purpose, now=now)])
         tasks.remember_glimpses(connection, [(row.iss, row.rid) for row, _ in shown], by)
     return Hits(
-        rows=tuple(_hit(row, handling, complete.get(row.id)) for row, handling in shown),
+        rows=tuple(_hit(row, handling, complete.get(row.id), names) for row, handling in shown),
         next=None if last is None else _cursor(*last),
         lag=lag,
         capped=ids is not None and len(ids) >= MAX_MATCHES,
@@ -302,7 +311,7 @@ def _page(
     return shown, before
 
 
-def _hit(row: Row[Any], handling: Handling, attachments: Arrival | None) -> Hit:
+def _hit(row: Row[Any], handling: Handling, attachments: Arrival | None, names: Mapping[str, str]) -> Hit:
     return Hit(
         iss=row.iss,
         rid=row.rid,
@@ -314,6 +323,7 @@ def _hit(row: Row[Any], handling: Handling, attachments: Arrival | None) -> Hit:
         pending=bool(row.pending),
         tlp=handling.tlp,
         accepted_at=row.accepted_at,
+        reference=names.get(row.rid) if row.state in OWN else None,
         attachments=attachments,
     )
 

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from node.services.arriving import Arrival
     from node.storage.database import Database
 
-OWN: Final = frozenset({"released", "shared"})
-"""States of versions that this node issued."""
-
 
 class NotAllowed(Exception):  # noqa: N818 - the name is the sentence
     """The record's handling forbids this use, and the text says why: that it exists is no secret here."""
@@ -188,7 +185,7 @@ def _ordered(sch: str, groups: Mapping[str, Any]) -> list[str]:
 
 
 def _provenance(connection: Connection, row: Row[Any]) -> dict[str, Any]:
-    if row.state in OWN:
+    if row.state in search.OWN:
         found = connection.execute(select(draft).where(draft.c.rid == row.rid)).first()
         value: dict[str, Any] = {"own": True}
         if found is not None:

@@ -140,3 +140,15 @@ def counts(connection: Connection) -> dict[str, int]:
     """How many drafts are in each state."""
     rows = connection.execute(select(draft.c.state, func.count()).group_by(draft.c.state))
     return {row[0]: row[1] for row in rows}
+
+
+def references(connection: Connection, rids: Sequence[str]) -> dict[str, str]:
+    """What this node calls own records, by rid; annotations have a name of their own making, and are left out."""
+    found: dict[str, str] = {}
+    for start in range(0, len(rids), 500):
+        part = list(rids[start : start + 500])
+        rows = connection.execute(
+            select(draft.c.rid, draft.c.reference).where(draft.c.rid.in_(part), draft.c.kind != "annotation")
+        )
+        found |= {row.rid: row.reference for row in rows}
+    return found

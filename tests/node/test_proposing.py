@@ -233,3 +233,13 @@ def test_the_state_of_a_policy_tells_what_was_sent_and_confirmed(node):
     assert (found["version"], found["applied"]) == (2, True)
     assert found["sent"] == [{"recipient": "TZ", "op": "less", "entries": 2, "confirmed": 0}]
     assert json.dumps(found)
+
+
+def test_a_preview_names_records_by_their_references_and_a_version_that_is_not_proposed_says_why(node):
+    made = propose(node, text(2, ("case goods", TZ)))
+    assert {title.partition(": ")[0] for title in made.preview["titles"].values()} == {"R-1", "R-2"}
+    approve(node, made)
+    activate(node)
+    for version, told in ((2, "policy 2 is in force already"), (1, "policy 1 is older than 2"), (9, "is proposed; ")):
+        with pytest.raises(NotApproved, match=told):
+            proposing.approve(node.database, version, node="KE", by="Bob", digest="x", now=node.now)

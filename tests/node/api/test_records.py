@@ -312,3 +312,8 @@ def test_holders_tell_reasons_to_all_who_may_trace_and_viewers_names_to_auditors
         (seen,) = found["seen"]
         assert ("actor" in seen) == named
     assert call.get("/api/v1/audit/officers", role="auditor").json() == {"officers": []}
+
+
+def test_own_records_are_listed_by_the_reference_that_this_node_gave_them(call, released):
+    (listed,) = call.get("/api/v1/records").json()["records"]
+    assert (listed["rid"], listed["reference"]) == (released, "R-1")
