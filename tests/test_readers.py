@@ -25,6 +25,8 @@ CHECKS = "verifies what is stored, and tells names and faults alone"
 OFFICERS = "an officer's logged request about a person or under a hold"
 
 READERS: dict[str, str] = {
+    "node/cli/demo_changes.py::_held": "the demonstration's own check: names of groups in a node that it made",
+    "node/cli/demo_recalls.py::texts": "the demonstration's own check: whether any content is left, and shows none",
     # Shown, found, exported, passed on: a function at a time.
     "node/services/annotating.py::_fallen": "asks whether any content is left, and shows none",
     "node/services/annotating.py::_row": "asks whether any content is left, and shows none",

@@ -186,7 +186,8 @@ def _tell(out: Any, taken: Taken) -> None:
     )
     for lane, start in taken.gaps.items():
         out.line(f"Gap in the {lane} lane: entries from {start} on are missing that later pages need.")
-    if taken.missing:
-        out.line(f"Chunks missing: {', '.join(map(str, taken.missing[:20]))}")
-    for problem in taken.problems:
-        out.line(problem)
+    if taken.missing and taken.sender:
+        out.line(f"Chunks that are missing, by number: {', '.join(map(str, taken.missing[:20]))}")
+    for problem in dict.fromkeys(taken.problems):
+        count = taken.problems.count(problem)
+        out.line(problem if count == 1 else f"{problem} ({count} times)")
