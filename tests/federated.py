@@ -15,7 +15,7 @@ from crypto import merkle
 from federation.pages import verify_page
 from federation.policy import compile_policy, load_policy
 from federation.receipts import verify_receipt
-from node.services import annotating, erasing, leaving
+from node.services import annotating, applying, erasing, leaving
 from node.services.intake import PeerDesk
 from node.services.publishing import Publisher
 from node.services.relaying import Hub, relay_round
@@ -119,6 +119,14 @@ class Nodes:
         self.now += 1
         made = Hub(node=hub, directory=self.fed.directory, token=self.token)
         return relay_round(self.databases[hub], made, now=self.now)
+
+    def review(self, node: str) -> None:
+        """Look again at what was released, under today's policy."""
+        self.now += 1
+        publisher = self.publisher(node)
+        assert publisher.policy is not None
+        with self.databases[node].write() as connection:
+            applying.Review(publisher, publisher.policy, now=self.now).batch(connection, limit=None)
 
     def renew(self, node: str) -> set[str]:
         """Other leave for hubs, as today's policy says."""

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(43), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("due", sa.Boolean(), nullable=False),
+        sa.Column("lost", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("iss", "rid", "hub", name=op.f("pk_relay_duty")),
     )
     op.create_index(op.f("ix_relay_duty_due"), "relay_duty", ["due"])

@@ -309,7 +309,7 @@ def _change(
                 duties.received(connection, leaf, effect.entry.rg, now=now)
         case inbox.Reduce():
             _reduce(connection, effect, now=now)
-            duties.touched(connection, leaf.iss, leaf.rid)
+            duties.taken_back(connection, leaf.iss, leaf.rid)
         case inbox.Tighten():
             _tighten(connection, effect, now=now)
             duties.touched(connection, leaf.iss, leaf.rid)

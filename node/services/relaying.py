@@ -213,7 +213,7 @@ class _Work:
         given = feeds.grants(self._connection, duty.iss, [duty.rid])
         for member in self._active:
             if member.id != duty.iss:
-                self._for(member, row, grants, given.get((member.id, duty.rid)))
+                self._for(member, row, grants, given.get((member.id, duty.rid)), lost=duty.lost)
 
     def _grants(self, duty: Row[Any], row: Row[Any]) -> list[RelayGrant]:
         """The originator's grants for exactly the version that is held, as far as they are any."""
@@ -229,7 +229,9 @@ class _Work:
                 found.append(grant)
         return found
 
-    def _for(self, member: Member, row: Row[Any], grants: Sequence[RelayGrant], previous: Row[Any] | None) -> None:
+    def _for(
+        self, member: Member, row: Row[Any], grants: Sequence[RelayGrant], previous: Row[Any] | None, *, lost: bool
+    ) -> None:
         directory, now = self._hub.directory, self._now
         held = int(row.mask, 16) if row.state == "received" and row.jwt else 0
         meant = _mask(grant for grant in grants if grant.includes(member.id, directory)) & held
@@ -241,7 +243,8 @@ class _Work:
         target = _mask(usable) & held if allowed else 0
         before = 0 if previous is None else int(previous.mask, 16)
         same = previous is not None and previous.ver == row.ver
-        if target and not (same and not target & ~before):
+        # What was taken back and given again since is stated again: an entry may have gone out without its body.
+        if target and not (same and not target & ~before and not lost):
             self._put(member, row, target, usable, previous)
         elif previous is not None and before and not same:
             self._less(member, row, 0, previous)

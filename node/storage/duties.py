@@ -38,7 +38,8 @@ def received(connection: Connection, leaf: Leaf, text: str | None, *, now: int) 
     if text is None or leaf.rg is None or text_hash(text) != leaf.rg:
         if leaf.op in {"put", "more"}:
             _renounce(connection, leaf.iss, leaf.rid)
-        touched(connection, leaf.iss, leaf.rid)
+        again = taken_back if leaf.op == "less" else touched
+        again(connection, leaf.iss, leaf.rid)
         return
     keep_texts(connection, {leaf.rg: text})
     given(connection, [(leaf.iss, leaf.rid, "", leaf.ver, leaf.rg)], now=now, due=True)
@@ -52,10 +53,22 @@ def _renounce(connection: Connection, iss: str, rid: str) -> None:
 
 def touched(connection: Connection, iss: str, rid: str) -> None:
     """Something of a record changed: if this node passed it on, it has to look again."""
+    _look_again(connection, iss, rid)
+
+
+def taken_back(connection: Connection, iss: str, rid: str) -> None:
+    """The originator took something of a record back: whoever fetches it from this node gets it without that.
+
+    If it is given again before this node looks, it has to be passed on again, though nothing seems to have changed.
+    """
+    _look_again(connection, iss, rid, lost=True)
+
+
+def _look_again(connection: Connection, iss: str, rid: str, **more: bool) -> None:
     connection.execute(
         update(relay_duty)
         .where(relay_duty.c.iss == iss, relay_duty.c.rid == rid, relay_duty.c.hub == "")
-        .values(due=True)
+        .values(due=True, **more)
     )
 
 
@@ -64,12 +77,14 @@ def given(
 ) -> None:
     """Remember the newest relay grants: (iss, rid, hub, ver, hash); the hub is "" where it is this node."""
     rows = list({row[:3]: row for row in rows}.values())  # of one key the last one counts
+    lost = set()
     for iss, rid, hub, _, _ in rows:
-        connection.execute(
-            delete(relay_duty).where(relay_duty.c.iss == iss, relay_duty.c.rid == rid, relay_duty.c.hub == hub)
-        )
-    columns = ("iss", "rid", "hub", "ver", "hash", "at", "due")
-    insert_rows(connection, relay_duty, columns, [(*row, now, due) for row in rows])
+        key = (relay_duty.c.iss == iss, relay_duty.c.rid == rid, relay_duty.c.hub == hub)
+        if due and connection.scalar(select(relay_duty.c.lost).where(*key)):
+            lost.add((iss, rid, hub))
+        connection.execute(delete(relay_duty).where(*key))
+    columns = ("iss", "rid", "hub", "ver", "hash", "at", "due", "lost")
+    insert_rows(connection, relay_duty, columns, [(*row, now, due, row[:3] in lost) for row in rows])
 
 
 def all_due(connection: Connection) -> None:
@@ -88,7 +103,7 @@ def done(connection: Connection, iss: str, rid: str) -> None:
     connection.execute(
         update(relay_duty)
         .where(relay_duty.c.iss == iss, relay_duty.c.rid == rid, relay_duty.c.hub == "")
-        .values(due=False)
+        .values(due=False, lost=False)
     )
 
 

@@ -106,6 +106,26 @@ def test_what_the_hub_loses_its_recipients_lose(nodes):
     assert nodes.held("TZ", "KE", rid) == {}
 
 
+def test_what_was_taken_back_and_given_again_between_two_looks_reaches_who_fetched_it_in_between(nodes):
+    rid = nodes.release("KE")
+    nodes.pull("RILO-ESA", "KE")
+    nodes.relay()
+    nodes.policy("KE")
+    nodes.review("KE")
+    nodes.pull("RILO-ESA", "KE")
+    nodes.pull("TZ", "RILO-ESA")
+    assert nodes.held("TZ", "KE", rid) == {}
+    nodes.policy("KE", TO_HUB, HUB_ONLY)
+    nodes.review("KE")
+    nodes.pull("RILO-ESA", "KE")
+    assert nodes.relay() == {"TZ", "UG"}
+    nodes.pull("TZ", "RILO-ESA")
+    nodes.pull("UG", "RILO-ESA")
+    assert nodes.held("TZ", "KE", rid) == nodes.held("UG", "KE", rid) == {1: {"case", "transport"}}
+    assert nodes.aside("TZ") == []
+    assert nodes.relay() == set()
+
+
 def test_after_its_expiry_a_grant_gives_nobody_anything_more_and_takes_nothing_back(light):
     rid = light.release("KE")
     light.pull("RILO-ESA", "KE")

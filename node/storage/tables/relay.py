@@ -30,10 +30,12 @@ relay_duty: Final = Table(
     Column("hash", String(43), nullable=False),  # empty: nothing may be passed on any more
     Column("at", BigInteger, nullable=False),
     Column("due", Boolean, nullable=False),
+    Column("lost", Boolean, nullable=False),
     Index(None, "due"),
 )
 """The newest relay grants of each record: those that this node gave to hubs, and those that were given to this node.
-`due` where this node is the hub and has to look at it again."""
+`due` where this node is the hub and has to look at it again; `lost` where the originator took something back since it
+looked last, so that entries which name it may have gone out without their bodies."""
 
 relay_passed: Final = Table(
     "relay_passed",
