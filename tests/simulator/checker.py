@@ -73,14 +73,14 @@ def recall_dominates(world: World) -> None:
 
 
 def no_honest_node_is_accused(world: World) -> None:
-    """Whatever befalls a node, restores and couriers included: nobody keeps anything against any but the liar."""
+    """Whatever befalls a node, restores and couriers included: nobody keeps anything against any but the liars."""
     for me, node in world.nodes.items():
         with node.database.read() as connection:
             kept = {
                 (row.accused, row.type)
-                for row in connection.execute(select(evidence).where(evidence.c.accused != EVIL))
+                for row in connection.execute(select(evidence).where(evidence.c.accused.not_in(LIARS)))
             }
-            stopped = set(connection.scalars(select(feed_stop.c.sender).where(feed_stop.c.sender != EVIL)))
+            stopped = set(connection.scalars(select(feed_stop.c.sender).where(feed_stop.c.sender.not_in(LIARS))))
             broken = set(connection.scalars(select(peer_log.c.peer).where(peer_log.c.state == "broken")))
         assert not kept, f"{me} keeps evidence against {sorted(kept)}"
         assert not stopped, f"{me} takes nothing more from {sorted(stopped)}"
