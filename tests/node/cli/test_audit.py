@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from node.app import open_home
-from node.storage import audit
+from node.storage import audit, dump, settlements
 from node.storage.tables import disclosure
 
 
@@ -121,3 +121,34 @@ def test_one_row_is_proven_to_somebody_who_keeps_the_checkpoint(member, tell, tm
     proof.write_text(proof.read_text().replace('"actor":"ann"', '"actor":"bob"'))
     assert tell("verify", "log", proof, "--checkpoint", kept, "--home", member).status == 1
     assert tell("audit", "prove", 99, "--home", member).status == 1
+
+
+def test_a_checkpoint_from_before_a_restore_is_told_what_it_proves_and_what_not(member, tell, tmp_path):
+    assert tell("audit", "checkpoint", "--output", tmp_path / "early", "--home", member).status == 0
+    opened = open_home(member)
+    with opened.database.read() as connection:
+        then = [piece for _, piece in dump.pieces(connection)]
+    with opened.database.write() as connection:
+        audit.log(connection, [audit.Disclosure(at=at, action="view", actor="ben", rid="y") for at in range(4)])
+    assert tell("audit", "checkpoint", "--output", tmp_path / "late", "--home", member).status == 0
+    with opened.database.write() as connection:
+        dump.clear(connection)
+        for piece in then:
+            dump.load(connection, piece)
+        dump.finish(connection)
+        settlements.mark(connection, "restored", now=9)
+    opened.database.close()
+    words = ("--purpose", "yearly audit", "--by", "ann", "--second", "ben", "--home", member)
+    assert tell("audit", "export", "--output", tmp_path / "out", *words).status == 0
+    new = tell("audit", "checkpoint", "--home", member, "--json").json
+    assert (new["size"], new["epoch"] > 9_000_000) == (7, True)
+    directory = tmp_path / "out" / "directory.json"
+    early = outside(tmp_path / "out", "--checkpoint", tmp_path / "early", "--directory", directory)
+    assert (early.returncode, "7 rows of GB are as they were logged" in early.stdout) == (0, True)
+    assert "It began anew at row 5, 9 (seconds): the node was restored from a backup" in early.stdout
+    late = outside(tmp_path / "out", "--checkpoint", tmp_path / "late", "--directory", directory)
+    assert late.returncode == 1
+    assert "4 of them, from position 5 on, are not in it any more" in late.stdout
+    assert "does not continue what was signed" in late.stdout
+    answer = tell("audit", "verify", "--checkpoint", tmp_path / "late", "--home", member, "--json")
+    assert (answer.status, [each["what"] for each in answer.json["findings"]]) == (1, ["lost"])
