@@ -41,7 +41,7 @@ class Difference:
     gained: tuple[Change, ...]
     lost: tuple[Change, ...]
     handling: tuple[tuple[str, str], ...]
-    """(rid, recipient) who keep the same groups under other obligations."""
+    """(rid, recipient) who keep groups under other obligations."""
 
     def __bool__(self) -> bool:
         return bool(self.gained or self.lost or self.handling)
@@ -68,7 +68,7 @@ def diff(
             changes = list(_changes(rid, was, becomes))
             gained += [item for item in changes if LEVELS.index(item.becomes) > LEVELS.index(item.was)]
             lost += [item for item in changes if LEVELS.index(item.becomes) < LEVELS.index(item.was)]
-            if not changes and was.obligations != becomes.obligations:
+            if (not changes or was.query & becomes.query) and was.obligations != becomes.obligations:
                 handling.append((rid, was.recipient))
     return Difference(tuple(gained), tuple(lost), tuple(handling))
 

@@ -41,7 +41,7 @@ class Preview:
     gained: list[Change] = field(default_factory=list)
     lost: list[Change] = field(default_factory=list)
     handling: list[tuple[str, str]] = field(default_factory=list)
-    """(record, recipient) who keep the same groups under other obligations."""
+    """(record, recipient) who keep groups under other obligations."""
     records: int = 0
     gains: int = 0
     losses: int = 0
@@ -123,7 +123,7 @@ class Preview:
 
 
 HANDLING: Final = "handling"
-"""In the place of a group: the same groups under other obligations."""
+"""In the place of a group: those that stay, under other obligations."""
 
 
 def _changes(rid: str, before: Outcome, after: Outcome, recipients: Iterator[str]) -> list[Change]:
@@ -134,8 +134,9 @@ def _changes(rid: str, before: Outcome, after: Outcome, recipients: Iterator[str
     ]
     if before.hit != after.hit:
         levels.append((HIT, Mode.HIT.value if before.hit else "", Mode.HIT.value if after.hit else ""))
-    if not levels and before.obligations != after.obligations:
-        levels = [(HANDLING, "", "")]
+    # Also where other groups are gained or lost: who approves has to see that what stays is kept longer, say.
+    if before.obligations != after.obligations and (not levels or before.query & after.query):
+        levels.append((HANDLING, "", ""))
     if not levels:
         return []
     return [Change(rid, name, *level) for name in recipients for level in levels]

@@ -53,7 +53,7 @@ class Change(BaseModel):
 
 
 class Handling(BaseModel):
-    """A record and a recipient who keeps the same groups under other obligations."""
+    """A record and a recipient who keeps groups under other obligations."""
 
     rid: str
     recipient: str
@@ -65,7 +65,7 @@ class Preview(BaseModel):
     records: int
     gains: int
     losses: int
-    handlings: int = Field(description="The same groups under other obligations.")
+    handlings: int = Field(description="Pairs of record and recipient with other obligations on groups that stay.")
     gained: list[Change]
     lost: list[Change]
     handling: list[Handling]

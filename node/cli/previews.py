@@ -39,7 +39,7 @@ def show(at: Session, found: dict[str, Any], titles: dict[str, str]) -> None:
             at.out.table(COLUMNS, rows, empty="")
         if count > len(rows):
             at.out.line(f"and {count - len(rows)} more; `tidewaiter policy diff FILE --export FILE` lists all")
-    at.out.line(f"{found['handlings']} times the same groups under other obligations.")
+    at.out.line(f"{found['handlings']} times other obligations on groups that stay.")
     for warning in found["warnings"]:
         at.out.say(f"warning: {warning}")
     at.out.line(f"Digest of this preview: {found['digest']}")

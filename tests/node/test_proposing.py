@@ -243,3 +243,10 @@ def test_a_preview_names_records_by_their_references_and_a_version_that_is_not_p
     for version, told in ((2, "policy 2 is in force already"), (1, "policy 1 is older than 2"), (9, "is proposed; ")):
         with pytest.raises(NotApproved, match=told):
             proposing.approve(node.database, version, node="KE", by="Bob", digest="x", now=node.now)
+
+
+def test_other_obligations_on_what_stays_are_counted_beside_what_is_gained_and_lost(node):
+    longer = f"{TZ}\nobligations = {{ keep_days = 900 }}"
+    found = propose(node, text(2, ("case goods", longer))).preview
+    assert (found["gains"] + found["losses"] > 0, found["handlings"]) == (True, 2)
+    assert {one["recipient"] for one in found["handling"]} == {"TZ"}
