@@ -188,7 +188,7 @@ def _covers(policy: CompiledPolicy, record: Attributes, names: tuple[str, ...]) 
         if NON_NOMINAL in spec.groups:
             mask |= every & ~nominal
         if ALL in spec.groups:
-            mask |= every | 1 << len(names)
+            mask = every | 1 << len(names)
         if spec.hit:
             mask = 1 << len(names)
         covers.append(mask)

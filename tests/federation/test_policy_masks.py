@@ -8,7 +8,7 @@ import pytest
 
 from federation.attributes import Attributes, Recipient
 from federation.grants import Handling
-from federation.policy import Instrument, Terms, classify, decide, decide_all, decide_classes
+from federation.policy import Instrument, Mode, Terms, classify, decide, decide_all, decide_classes
 from federation.policy.compile import CompiledPolicy
 from federation.policy.evaluate import Evaluation
 from federation.policy.ground import day_of, prepare
@@ -202,6 +202,38 @@ def test_the_obstacles_of_one_rule_are_no_other_s():
     ]
     assert obstacles(until, plain, second_release=True)[1] == []
     assert obstacles(days, plain, issued=NOW)[1] == []
+
+
+def test_one_thing_in_the_way_opens_no_rule_that_another_closes():
+    unfounded, old = grant("goods", id="lost", legal=("LOST",)), grant("goods", id="old", legal=("MAA",))
+    release, until = grant("goods", needs_release=True), grant("goods", id="until", embargo_until=NOW + 30 * DAY)
+    days = grant("goods", id="days", embargo_days=90)
+    rules = (unfounded, until, days, release, old)
+    for order in (rules, rules[::-1]):
+        assert all(obstacles(*order, now=NOW + 10 * DAY, issued=NOW))
+    named = [replace(rule, when=replace(rule.when, country=words("KE"))) for rule in rules]
+    assert all(obstacles(*named, now=NOW + 10 * DAY, issued=NOW, record=replace(RECORD, tlp="red")))
+    assert obstacles(release, second_release=True) == [[]]
+
+
+# ---- which groups a rule means ------------------------------------------------------------------------------
+
+
+def test_words_and_names_of_groups_add_up():
+    (decision,) = decided(grant("non-nominal", "persons", legal=("MAA",)), whom=[KE])
+    assert decision.groups == RECORD.groups
+    (decision,) = decided(grant("minimal", "media"), whom=[KE])
+    assert decision.groups == RECORD.minimal | {"media"}
+
+
+def test_only_the_word_all_withholds_the_hit_itself():
+    hit = grant(id="hit", mode=Mode.HIT)
+    for word, told in (("non-nominal", True), ("minimal", True), ("goods", True), ("all", False)):
+        (decision,) = decided(hit, withhold(word), whom=[KE])
+        assert decision.hit is told
+    (decision,) = decided(grant("non-nominal", "goods"), withhold("goods"), hit, whom=[KE])
+    assert decision.groups == RECORD.groups - {"goods", "persons"}
+    assert decision.outcome.feed < decision.outcome.ground.hit
 
 
 def test_an_embargo_ends_with_its_second():
