@@ -42,6 +42,12 @@ def decided(*rules, whom=(KE, TZ, AE), **more):
     return decide_all(record=RECORD, recipients=whom, policy=policy(*rules), now=NOW, **more)
 
 
+def test_a_mask_has_three_bits_for_each_rule():
+    for count in range(4):
+        compiled = policy(*[grant("goods", id=f"r{at}") for at in range(count)])
+        assert compiled.full == compiled.recipient_mask(KE) == 2 ** (3 * count) - 1
+
+
 def test_recipients_of_one_mask_share_one_outcome():
     twin = replace(KE, id="KF")
     ke, also_ke, ae = decided(grant("goods", when={"country": words("KE")}), whom=(KE, twin, AE))
