@@ -12,6 +12,7 @@ from federation.policy import Instrument, Mode, Terms, classify, decide, decide_
 from federation.policy.compile import CompiledPolicy
 from federation.policy.evaluate import Evaluation
 from federation.policy.ground import day_of, prepare
+from federation.policy.model import Relay
 from tests.federation.test_policy_decide import (
     AE,
     CN,
@@ -46,6 +47,11 @@ def test_a_mask_has_three_bits_for_each_rule():
     for count in range(4):
         compiled = policy(*[grant("goods", id=f"r{at}") for at in range(count)])
         assert compiled.full == compiled.recipient_mask(KE) == 2 ** (3 * count) - 1
+
+
+def test_only_grants_with_leave_let_a_hub_pass_on():
+    onward = grant("goods", id="onward", relay=Relay(to=words("group:ncp@1"), days=1))
+    assert policy(grant("goods"), onward, withhold("case")).relays == 0b010
 
 
 def test_recipients_of_one_mask_share_one_outcome():

@@ -51,6 +51,8 @@ def check(*grants, now=NOW + 10, fed=FED, **changed):
 def test_a_grant_reads_back_as_it_was_signed():
     made = grant(nodes=["UG", "TZ"])
     assert verify_relay_grant(made.token, directory=FED.directory, now=NOW + 10) == made
+    assert made.grant == GRANT
+    assert (made.nodes, made.group, made.mask) == ({"UG", "TZ"}, "ncp@3", 0b0111)
     assert check(made).onward == "none"
 
 
