@@ -328,6 +328,21 @@ def test_every_country_on_the_route_is_set_apart_and_nobody_else():
     assert groups == {"KE": {"goods"}, "TZ": {"goods"}, "AE": none, "CN": {"goods"}, "RILO-ESA": {"case"}, "UG": none}
 
 
+def test_all_offices_of_a_country_on_the_route_are_set_apart_and_who_is_at_home_or_nobody_gets_nothing():
+    whom = [
+        CN,
+        replace(CN, id="CO"),
+        replace(CN, id="CP"),
+        NOBODY,
+        replace(KE, id="GB"),
+        replace(KE, country="GB", id="H"),
+    ]
+    none = frozenset()
+    expected = {"CN": {"goods"}, "CO": {"goods"}, "CP": {"goods"}, "ghost": none, "GB": none, "H": none}
+    assert by_class((grant("goods", when={"relation": words("origin")}),), whom) == expected
+    assert by_class((grant("goods"),), whom) == expected
+
+
 def test_who_belongs_to_no_country_is_on_no_route_even_where_the_route_is_not_told():
     rules = (grant("goods"), withhold("goods", when={"relation": words("destination")}))
     assert by_class(rules, [KE, CN, RILO]) == {"KE": frozenset(), "CN": frozenset(), "RILO-ESA": {"goods"}}
