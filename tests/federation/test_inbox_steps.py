@@ -219,6 +219,7 @@ def test_a_late_body_of_an_older_version_is_not_the_newest():
         (Bound(2, 1, 0), 0),  # nothing was left
         (Bound(2, 1, CASE), CASE),  # what was left is here
     ],
+    ids=map(str, range(5)),
 )
 @pytest.mark.parametrize("gc", [1, 2])
 def test_a_late_body_of_which_nothing_was_left_is_skipped(bound, held, gc):
@@ -292,6 +293,7 @@ def test_a_tighten_that_tells_nothing_is_put_aside():
             review_by=NOW + 500,
         )),
     ],
+    ids=map(str, range(8)),
 )  # fmt: skip
 def test_what_is_remembered_of_withdrawals(before, op, mask, told):
     case = Case(ONE, op=op, gc=2, gm=gm(mask), body=None, held=Held(gc=1, bound=before))
@@ -334,7 +336,8 @@ LACKING = [
 ]
 
 
-@pytest.mark.parametrize(("bound", "mask", "lacking"), LACKING)
+# Masks are others in each process, because the digests are: they must not be in the names of tests.
+@pytest.mark.parametrize(("bound", "mask", "lacking"), LACKING, ids=map(str, range(len(LACKING))))
 def test_a_body_is_waited_for_where_a_withdrawal_left_what_nothing_has_brought(bound, mask, lacking):
     versions = None if mask is None else {1: version(ONE, mask)}
     wanted = CASE | 1 if mask is None else CASE | METHOD
