@@ -30,6 +30,19 @@ HERE: Final = {
 """What another's recall is at this node, by the board's word."""
 
 
+OPTIONS: Final = {
+    "tomb.reason:": "--reason:", "tomb.effect:": "--effect:", "tomb.ref.iss:": "--use-instead:",
+    "tomb.ref.rid:": "--use-instead:", "tomb.ref:": "--use-instead ISS/RID (or --ref):",
+}  # fmt: skip
+"""What a fault of the tombstone is called by whoever typed it."""
+
+
+def _in_options(sentence: str) -> str:
+    for member, option in OPTIONS.items():
+        sentence = sentence.replace(member, option)
+    return sentence
+
+
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     app.command()(recall)
@@ -77,7 +90,7 @@ def recall(
                     rules=home.recall_rules(), now=home.clock(), ref=told,
                 )  # fmt: skip
         except recalling.RecallRefused as error:
-            raise Refusal(f"nothing was recalled: {error}") from None
+            raise Refusal(f"nothing was recalled: {_in_options(str(error))}") from None
         with home.database.read() as connection:
             boards = [
                 recall_board.board(connection, rid, directory=publisher.directory, node=publisher.node)

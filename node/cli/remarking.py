@@ -180,7 +180,7 @@ def _row(member: Followed) -> tuple[Any, ...]:
 
 
 def _said(one: dict[str, Any]) -> str:
-    return str(one["text"] or one["narrative"] or "")
+    return " · ".join(said for said in (one["text"], one["narrative"]) if said)
 
 
 def _state(one: dict[str, Any]) -> str:

@@ -74,6 +74,21 @@ def test_a_recall_that_cannot_be_is_refused_and_changes_nothing(sentence, home, 
         assert [row.rid for row in records.find(connection, released)] == [released]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--reason", "boredom"), "--reason: "),
+        (("--reason", "erroneous", "--effect", "shred"), "--effect: "),
+        (("--reason", "duplicate-of"), "--use-instead ISS/RID"),
+        (("--reason", "duplicate-of", "--use-instead", "KE"), "--use-instead: "),
+    ],
+)
+def test_a_refusal_names_the_option_that_was_typed(words, told, home, released, tell):  # noqa: F811
+    answer = tell("--home", home.settings.home, "recall", "R-1", *words)
+    assert told in answer.err, answer.err
+    assert "tomb." not in answer.err
+
+
 def test_what_does_not_wait_is_not_decided(home, tell):  # noqa: F811
     for what in ("approve", "refuse", "confirm"):
         answer = tell("--home", home.settings.home, "recalls", what, RID, "--by", "me")
