@@ -122,7 +122,9 @@ class _Backend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None, socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:  # fmt: skip
         try:
-            found = await asyncio.wait_for(asyncio.to_thread(self.resolve, host, port), timeout)
+            # Not `wait_for`: up to Python 3.11 it loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(timeout):
+                found = await asyncio.to_thread(self.resolve, host, port)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from error
         except OSError as error:

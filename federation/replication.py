@@ -168,8 +168,10 @@ class LaneLoop:
                 state.problem = None
                 state.last_success = self.clock()
                 pause = self.poll * (1.0 + 0.2 * self.chance())
+            # Not `wait_for`: up to Python 3.11 it loses a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake[lane].wait(), timeout=pause)
+                async with asyncio.timeout(pause):
+                    await self._wake[lane].wait()
 
     @staticmethod
     def _learn_rate(state: LaneState, size: int, elapsed: float) -> None:
@@ -284,10 +286,13 @@ class PeerLoop(LaneLoop):
         """On the way out: what travels is dropped, what is being stored is waited for."""
         if fetching is not None:
             fetching.cancel()
-        for task in (fetching, older, newer):
-            if task is not None:
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
+        left = [task for task in (fetching, older, newer) if task is not None]
+        if left:
+            # Awaited together and not one by one: what ends them is theirs, and what ends this loop is not swallowed.
+            await asyncio.wait(left)
+            for task in left:
+                if not task.cancelled():
+                    task.exception()  # looked at, so that it is not reported as lost
         with contextlib.suppress(Exception):
             await courier.done()
 

@@ -154,6 +154,35 @@ def test_the_loop_runs_until_it_is_cancelled_and_a_hint_wakes_it():
     asyncio.run(asyncio.wait_for(go(), 20))
 
 
+def test_a_loop_that_is_ended_while_it_puts_away_a_page_after_a_fault_ends():
+    """The road breaks while a page is being stored, and the node shuts down just then."""
+
+    async def go():
+        storing, go_on = asyncio.Event(), asyncio.Event()
+        road, desk = Road(broken=[None, LinkDown("down")]), Memory()
+
+        async def slow(function, *arguments):
+            if function == desk.apply:
+                storing.set()
+                await go_on.wait()
+            return function(*arguments)
+
+        loop = loop_of(road, desk, poll=3_600.0, backoff=Backoff(first=3_600.0, last=3_600.0))
+        loop.offload = slow
+        running = asyncio.ensure_future(loop._run_lane("bulk"))
+        await storing.wait()
+        await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.sleep(0.02)
+        go_on.set()
+        await asyncio.wait({running}, timeout=2)
+        ended = running.cancelled()
+        running.cancel()
+        return ended
+
+    assert asyncio.run(go())
+
+
 def test_a_peer_that_says_when_it_will_answer_again_is_left_alone_until_then():
     async def go():
         told = [Quota("no share left", after=1), Quota("no share left", after=1)]
