@@ -764,9 +764,13 @@ class World:
                 continue
             passed: dict[int | None, set[str]] = {}
             withheld = set()
-            for rule in self._rules(version, HUB):
+            rules = [rule for rule in self._rules(version, HUB) if rule["effect"] == "grant"]
+            # Passing on to a group binds the hub to that group; bound to two of them, it may pass on to nobody.
+            bound = {rule["relay_group"] for rule in rules if "relay_group" in rule}
+            for rule in rules if len(bound) <= 1 else ():
                 ground = rule.get("relay_group")
-                if recipient in rule.get("relay", ()) or (ground and self._counts(ground, recipient)):
+                named = recipient in rule.get("relay", ()) and not bound
+                if named or (ground and self._counts(ground, recipient)):
                     passed[ground] = passed.get(ground, set()) | named_groups(rule, version)
             for rule in self._rules(version, recipient):
                 if rule["effect"] == "withhold":

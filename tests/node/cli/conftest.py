@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import shutil
 import socket
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +21,6 @@ from node.cli.main import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 SAMPLE_HEADER = (
     "ref,administration,seized_on,published_on,office,location_type,procedure,conveyance,origin,departure,transit,"
@@ -57,12 +60,44 @@ def tell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
     return command
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Homes that are made once, by the commands, and copied for each test: nothing in them says where they lie.
+
+    `gb` is founded; `member` is too, in a federation of its own; `authority` and `fr` are two of one federation, which
+    FR has not joined yet.
+    """
+    folder = tmp_path_factory.mktemp("founded")
+    made = {name: folder / name for name in ("gb", "member", "authority", "fr")}
+
+    def said(*words: object) -> None:
+        quiet = io.StringIO()
+        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            assert run([str(word) for word in words]) == 0, quiet.getvalue()
+
+    said("init", "--node", "GB", "--home", made["gb"])
+    shutil.copytree(made["gb"], made["member"])
+    said("directory", "init", "--home", made["member"])
+    said("directory", "add", "--home", made["member"])
+    shutil.copytree(made["member"], made["authority"])
+    said("directory", "publish", "--home", made["member"])
+    said("init", "--node", "FR", "--home", made["fr"])
+    said("node", "card", "--output", folder / "fr.json", "--home", made["fr"])
+    said("directory", "add", folder / "fr.json", "--home", made["authority"])
+    said("directory", "publish", "--home", made["authority"])
+    return made
+
+
 @pytest.fixture
-def home(tell: Callable[..., Answer], tmp_path: Path) -> Path:
+def home(founded: dict[str, Path], tmp_path: Path) -> Path:
     """The home of GB, founded."""
-    folder = tmp_path / "gb"
-    assert tell("init", "--node", "GB", "--home", folder).status == 0
-    return folder
+    return Path(shutil.copytree(founded["gb"], tmp_path / "gb"))
+
+
+@pytest.fixture
+def member(founded: dict[str, Path], tmp_path: Path) -> Path:
+    """The home of GB, founded, in a federation of its own."""
+    return Path(shutil.copytree(founded["member"], tmp_path / "gb"))
 
 
 def free_port() -> int:

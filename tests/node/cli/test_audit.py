@@ -13,10 +13,9 @@ from node.storage.tables import disclosure
 
 
 @pytest.fixture
-def member(home, tell):
-    """GB, founded, in a federation of its own, with a few rows in its log."""
-    for words in (["directory", "init"], ["directory", "add"], ["directory", "publish"]):
-        assert tell(*words, "--home", home).status == 0
+def member(member):
+    """GB, with a few rows in its log."""
+    home = member
     opened = open_home(home)
     with opened.database.write() as connection:
         audit.log(connection, [audit.Disclosure(at=at, action="view", actor="ann", rid="x") for at in range(5)])

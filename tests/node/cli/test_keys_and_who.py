@@ -3,16 +3,7 @@
 import json
 import time
 
-import pytest
-
 from federation.nodecard import open_card
-
-
-@pytest.fixture
-def member(home, tell):
-    for words in (["directory", "init"], ["directory", "add"], ["directory", "publish"]):
-        assert tell(*words, "--home", home).status == 0
-    return home
 
 
 def test_a_rotation_is_a_card_that_the_authority_enters_and_the_list_says_what_signs(

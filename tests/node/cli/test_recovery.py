@@ -7,14 +7,6 @@ import os
 import pytest
 
 
-@pytest.fixture
-def member(home, tell):
-    """GB, founded, in a federation of its own."""
-    for words in (["directory", "init"], ["directory", "add"], ["directory", "publish"]):
-        assert tell(*words, "--home", home).status == 0
-    return home
-
-
 def test_a_stranger_backs_up_and_restores_with_two_commands(member, tell, tmp_path):
     key, file, again = tmp_path / "2026-11.key", tmp_path / "gb.backup", tmp_path / "again"
     recipient = tell("backup-key", key, "--json").json["recipient"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,18 +50,11 @@ def sheet(path: Path, *rows: str) -> Path:
 
 
 @pytest.fixture
-def federation(tell: Callable[..., Answer], home: Path, tmp_path: Path) -> Iterator[tuple[Home, Home]]:
+def federation(founded: dict[str, Path], tmp_path: Path) -> Iterator[tuple[Home, Home]]:
     """GB with the authority, and FR, both joined without any network."""
-    other = tmp_path / "fr"
-    for words in (
-        ("directory", "init", "--home", home),
-        ("directory", "add", "--home", home),
-        ("init", "--node", "FR", "--home", other),
-        ("node", "card", "--output", tmp_path / "fr.json", "--home", other),
-        ("directory", "add", tmp_path / "fr.json", "--home", home),
-        ("directory", "publish", "--home", home),
-    ):
-        assert tell(*words).status == 0
+    home, other = tmp_path / "gb", tmp_path / "fr"
+    shutil.copytree(founded["authority"], home)
+    shutil.copytree(founded["fr"], other)
     gb, fr = open_home(home), open_home(other)
     repository = home / "authority" / "repository"
     fr.membership.mirror.first_trust(
