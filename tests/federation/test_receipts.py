@@ -51,7 +51,7 @@ BAD = {
         lambda: EvilPeer(FED, "TZ").receipt("KE/TZ/bulk/0", 1, b"", quarantined=[{"n": "x"}]),
         "malformed",
     ),
-    "that is cut off": (lambda: signed().token[:-4], "malformed"),
+    "that is cut off": (lambda: signed().token.rpartition(".")[0], "malformed"),
     "that is no token": (lambda: "receipt", "malformed"),
     "that is too long": (lambda: signed().token + "A" * 300_000, "malformed"),
 }
