@@ -136,10 +136,12 @@ def forward(
     """Pass a recall of another's record on to everybody to whom this node passed the record on; whose feeds grew."""
     iss, rid = tombstone.iss, tombstone.rid
     holders = recalls.holders(connection, iss, [rid])[rid] - {came_by, iss}
-    there = {row.recipient for row in recalls.sent_of(connection, [(iss, rid)])}
+    holders -= recalls.offered(connection, iss, rid, tombstone.jh)
     known = recalls.get(connection, iss, rid)
-    if not holders or (there >= holders and known is not None and known.jh == tombstone.jh):
+    if not holders:
         return set()
+    if known is None or tombstone.jh not in {known.jh, *(other.jh for other in recalls.others(connection, iss, rid))}:
+        return set()  # one that changes nothing and is not kept: an entry that names it would come without its body
     granted = {recipient: row for (recipient, _), row in feeds.grants(connection, iss, [rid]).items()}
     out = Outgoing(connection, recipients=holders, by=FORWARDED, now=now, token=token)
     sent = _offer(out, tombstone, holders, granted)

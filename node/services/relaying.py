@@ -10,7 +10,7 @@ for each member what follows:
     the handling became stricter                   tighten
 
 A grant that has expired gives nobody anything more and takes nothing back. Whoever is removed from a group gets nothing
-more by it, and what it got is taken back: also a page that was written before shows it nothing (`includes`). A record
+more by it, and what it got is taken back: also a page that was written before shows it nothing (`reach`). A record
 is never edited: what leaves is a choice among the disclosures that the originator signed.
 
 Trust: the grants' texts are opened again each time they are used, and the hub makes the receiver's own check
@@ -295,9 +295,10 @@ class _Work:
         )  # fmt: skip
 
 
-def includes(text: str, recipient: str, directory: Directory) -> bool:
-    """Whether the grants of an entry that was written before still reach its recipient, by today's directory."""
-    return any(stored_grant(token).includes(recipient, directory) for token in text.split(JOINT))
+def reach(text: str, recipient: str, directory: Directory) -> int:
+    """What the grants of an entry that was written before still let its recipient have, by today's groups: a mask."""
+    grants = [stored_grant(token) for token in text.split(JOINT)]
+    return _mask(grant for grant in grants if grant.includes(recipient, directory))
 
 
 def _mask(grants: Iterable[RelayGrant]) -> int:

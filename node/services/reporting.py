@@ -139,13 +139,13 @@ def may_have_passed(
 ) -> dict[str, tuple[int, str, int]]:
     """Of these records of our own, (version, jh, mask) of what hubs may have given `peer` by our relay grants.
 
-    Who was named once counts, also after it left the group: what was passed on to it by then stays with it.
+    Who has left the group has nothing more by it: what it still shows hubs have not taken back.
     """
     found: dict[str, tuple[int, str, int]] = {}
     for (rid, _), text in duties.texts_given(connection, node, rids).items():
         for grant in _grants(text, directory):
             ver, _, mask = found.get(rid, (0, "", 0))
-            if not grant.named(peer, directory) or grant.ver < ver:
+            if not grant.includes(peer, directory) or grant.ver < ver:
                 continue
             found[rid] = (grant.ver, grant.jh, (mask if grant.ver == ver else 0) | grant.mask)
     return {rid: what for rid, what in found.items() if what[1]}

@@ -147,12 +147,11 @@ class Server:
         wires = tripwires.load(connection)
         tombstones = _tombstones(connection, items)
         for item in items:
-            body = tombstones.get(item.n) or _body(item, now, allowed.get(item.record, -1))
+            text = texts.get(named.get(item.n, ""))
+            mask = allowed.get(item.record, -1) & self._reach(item.leaf, text, recipient)
+            body = tombstones.get(item.n) or _body(item, now, mask)
             if body is not None and wires and item.n not in tombstones and wires.stops_body(item.rid, body, recipient):
                 body = None
-            text = texts.get(named.get(item.n, ""))
-            if body is not None and text is not None and not self._reaches(item.leaf, text, recipient):
-                body = None  # removed from the group since: the withdrawal follows
             # A grant is of use only to who gets the body with it.
             entry = PageEntry(item.leaf, body, text if body is not None else None)
             room -= len(entry.e) + len(entry.s or "") + len(entry.rg or "") + ENTRY_FRAME + entry.e.count('"')
@@ -161,9 +160,14 @@ class Server:
             entries.append(entry)
         return entries
 
-    def _reaches(self, leaf: str, grants: str, recipient: str) -> bool:
-        """Whether what is passed on still reaches its recipient; the grants of an own record are for a hub to use."""
-        return parse_leaf(leaf).iss == self.node or relaying.includes(grants, recipient, self.directory)
+    def _reach(self, leaf: str, grants: str | None, recipient: str) -> int:
+        """What of a record that is passed on may still reach who was given it, though it left a group since.
+
+        -1: all. The grants beside an own record are for a hub to use, and say nothing of the hub itself.
+        """
+        if grants is None or parse_leaf(leaf).iss == self.node:
+            return -1
+        return relaying.reach(grants, recipient, self.directory)
 
     def _sign(self, feed: FeedId, compact: merkle.CompactRange) -> str:
         return sign_checkpoint(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from federation.envelope import reopen_record
 from federation.errors import NotFound, ProblemType
 from federation.records import get_schema
 from federation.revocation import is_void, revoked_record_keys
@@ -103,11 +104,7 @@ def entomb(
             records.bury(connection, iss=iss, rid=rid, ver=tombstone.ver, jwt=tombstone.jwt, now=now)
             _erase(connection, iss, rid, now=now)
             return True
-        if tombstone.kid != known.kid:
-            recalls.keep_another(
-                connection, iss=iss, rid=rid, kid=tombstone.kid, ver=tombstone.ver, jh=tombstone.jh, jwt=tombstone.jwt,
-                came_by=came_by, at=now,
-            )  # fmt: skip
+        _keep_another(connection, known, tombstone, came_by=came_by, now=now)
         return False
     keeping.tell_of_withdrawal(connection, iss, rid, keeping.RECALLED, now)
     before = _stop(connection, iss, rid)
@@ -143,6 +140,7 @@ def hold(connection: Connection, tombstone: VerifiedRecord, *, came_by: str, now
     """Keep a recall that waits for a person; the record stays in use and is marked by it."""
     known = recalls.get(connection, tombstone.iss, tombstone.rid)
     if known is not None and known.state != recalls.VOID:
+        _keep_another(connection, known, tombstone, came_by=came_by, now=now)
         return
     tomb = dict(tombstone.tomb or {})
     ref = tomb.get("ref")
@@ -203,9 +201,8 @@ def void(connection: Connection, *, directory: Directory, node: str, now: int) -
     for row in recalls.by_keys(connection, revoked):
         if not is_void(row.kid, row.at, directory):
             continue
-        if row.state in recalls.IN_FORCE and _stands_by_another(connection, row, directory):
+        if _stands_by_another(connection, row, directory):
             continue
-        recalls.unsent(connection, row.iss, row.rid)
         if row.state in recalls.IN_FORCE:
             recalls.exhume(connection, row.iss, row.rid)
         if row.state == recalls.STOPPED:
@@ -221,17 +218,32 @@ def void(connection: Connection, *, directory: Directory, node: str, now: int) -
     return undone
 
 
+def _keep_another(
+    connection: Connection, known: Row[Any], tombstone: VerifiedRecord, *, came_by: str, now: int
+) -> None:
+    """Keep a further tombstone of a record, if another key signed it than the one that is known."""
+    if tombstone.kid != known.kid:
+        recalls.keep_another(
+            connection, iss=tombstone.iss, rid=tombstone.rid, kid=tombstone.kid, ver=tombstone.ver, jh=tombstone.jh,
+            jwt=tombstone.jwt, came_by=came_by, at=now,
+        )  # fmt: skip
+
+
 def _stands_by_another(connection: Connection, row: Row[Any], directory: Directory) -> bool:
-    """Put another tombstone of the record, that is not void, in the place of one that is."""
+    """Put another tombstone of the record, that is not void, in the place of one that is; what was done stays done."""
     for other in recalls.others(connection, row.iss, row.rid):
         if is_void(other.kid, other.at, directory):
             continue
+        tomb = dict(reopen_record(other.jwt, []).tomb or {})
+        ref = tomb.get("ref")
         recalls.change(
             connection, row.iss, row.rid, ver=other.ver, jh=other.jh, kid=other.kid, jwt=other.jwt,
-            came_by=other.came_by,
+            reason=tomb["reason"], effect=tomb["effect"], ref=None if ref is None else json.dumps(ref),
+            came_by=other.came_by, at=other.at,
         )  # fmt: skip
-        recalls.exhume(connection, row.iss, row.rid)
-        records.bury(connection, iss=row.iss, rid=row.rid, ver=other.ver, jwt=other.jwt, now=other.at)
+        if row.state in recalls.IN_FORCE:
+            recalls.exhume(connection, row.iss, row.rid)
+            records.bury(connection, iss=row.iss, rid=row.rid, ver=other.ver, jwt=other.jwt, now=other.at)
         return True
     return False
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Connection, Row, and_, exists, func, select, update
 from sqlalchemy import delete as sql_delete
 
+from federation.feed import parse_leaf
 from node.storage.database import insert_rows
-from node.storage.tables import disclosure, feed_out, grant_out, tombstone
+from node.storage.tables import disclosure, entry_out, feed_out, grant_out, tombstone
 from node.storage.tables.recalls import recall, recall_again, recall_road, recall_sent
 from node.storage.tables.relay import relay_reported
 
@@ -231,9 +232,14 @@ def sent(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
     insert_rows(connection, recall_sent, ("iss", "rid", "recipient", "feed", "lane", "epoch", "n", "at"), rows)
 
 
-def unsent(connection: Connection, iss: str, rid: str) -> None:
-    """Forget to whom a tombstone was passed on: it is void, and the next one goes to all of them."""
-    connection.execute(sql_delete(recall_sent).where(recall_sent.c.iss == iss, recall_sent.c.rid == rid))
+def offered(connection: Connection, iss: str, rid: str, jh: str) -> set[str]:
+    """To whom exactly this tombstone of a record was offered, and not one before it."""
+    statement = (
+        select(recall_sent.c.recipient, entry_out.c.leaf)
+        .join(entry_out, and_(entry_out.c.feed == recall_sent.c.feed, entry_out.c.n == recall_sent.c.n))
+        .where(recall_sent.c.iss == iss, recall_sent.c.rid == rid)
+    )
+    return {recipient for recipient, leaf in connection.execute(statement) if parse_leaf(leaf).jh == jh}
 
 
 def sent_of(connection: Connection, keys: Collection[tuple[str, str]]) -> list[Row[Any]]:

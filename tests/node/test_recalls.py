@@ -16,7 +16,7 @@ from node.services.publishing import Publisher
 from node.services.serving import Server, accept_receipt
 from node.services.stopping import DAY, RecallRules
 from node.storage import drafts, recalls, records
-from node.storage.tables import disclosure, feed_out, grant_out, quarantine, record, tombstone
+from node.storage.tables import disclosure, entry_out, feed_out, grant_out, quarantine, record, tombstone
 from node.storage.tables.recalls import recall, recall_sent
 from node.storage.tables.relay import relay_reported
 from tests.factories import NOW, make_federation
@@ -463,6 +463,66 @@ def test_a_recall_passed_on_that_was_undone_is_passed_on_again_when_it_is_signed
     place.pull("RILO-ESA", "KE")
     place.pull("GB", "RILO-ESA")
     assert place.rows("GB", tombstone)[0].jwt == place.rows("KE", tombstone)[0].jwt
+
+
+def test_a_recall_that_waits_for_a_person_is_not_lost_when_it_is_signed_again_and_its_key_revoked(place):
+    rid = place.release()
+    place.pull("TZ", "KE")
+    place.recall(rid)
+    place.rules = RecallRules(limit=0)
+    place.pull("TZ", "KE")
+    rotated = place.fed.rotated("KE", "record")
+    newest = rotated.revoked(place.fed.signer("KE").kid, since=NOW - 1)
+    place.fed = newest
+    sign_again(place)
+    place.fed = rotated
+    place.pull("TZ", "KE")
+    place.fed = newest
+    assert place.settle("TZ").void == 0
+    assert place.in_use("TZ") == {rid}
+    decide(place, "TZ", "approve", rid)
+    assert place.in_use("TZ") == set()
+    assert place.rows("TZ", tombstone)[0].jwt == place.rows("KE", tombstone)[0].jwt
+
+
+def test_the_tombstone_that_a_recall_stands_by_is_judged_by_its_own_time(place):
+    """The first key was stolen, and later the second one too, from before its tombstone came."""
+    rid = place.release()
+    place.pull("TZ", "KE")
+    place.recall(rid, reason="erroneous")
+    place.pull("TZ", "KE")
+    first = place.fed.signer("KE")
+    place.fed = rotated = place.fed.rotated("KE", "record")
+    place.now += 100
+    place.fed = rotated.revoked(first.kid, since=NOW - 1)
+    sign_again(place)
+    place.fed = rotated
+    place.pull("TZ", "KE")
+    place.fed = rotated.revoked(first.kid, since=NOW - 1)
+    assert place.settle("TZ").void == 0
+    place.fed = place.fed.rotated("KE", "record").revoked(rotated.signer("KE").kid, since=place.now - 1)
+    assert place.settle("TZ").void == 1
+    assert place.in_use("TZ") == {rid}
+
+
+def test_a_hub_passes_on_what_ends_a_time_of_grace_and_nothing_without_its_tombstone(place):
+    rid = place.release(rules=[{**EVERYBODY[0], "nodes": ["RILO-ESA"]}])
+    place.pull("RILO-ESA", "KE")
+    pass_on(place, rid, ["GB"])
+    place.recall(rid)
+    place.pull("RILO-ESA", "KE")
+    place.recall(rid, effect="erase", second="second officer")
+    place.pull("RILO-ESA", "KE")
+    place.pull("GB", "RILO-ESA", "urgent")
+    assert place.states(rid, "RILO-ESA") == {"GB": "erased"}
+    with place.database("KE").write() as connection:  # once more with the same key: it changes nothing anywhere
+        again = [recalls.get(connection, "KE", rid)]
+        recalling.sign_again(connection, place.publisher(), again, by="officer", now=place.now)
+    place.pull("RILO-ESA", "KE")
+    place.pull("GB", "RILO-ESA", "urgent")
+    assert [row.n for row in place.rows("GB", quarantine) if row.state == "held"] == []
+    leaves = [row.leaf for row in place.rows("RILO-ESA", entry_out) if '"op":"tomb"' in row.leaf]
+    assert len(leaves) == 2
 
 
 def test_who_stole_a_newer_key_cannot_undo_a_recall_by_recalling_once_more(place):

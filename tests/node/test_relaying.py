@@ -5,7 +5,10 @@ import json
 import pytest
 from sqlalchemy import select
 
+from federation.relay import sign_relay_grant
+from node.services.relaying import reach
 from node.storage.tables import disclosure, entry_out, feed_out, record
+from tests.evil.peer import EvilPeer
 from tests.factories import NOW, make_federation
 from tests.federated import SEIZURE, Nodes
 
@@ -147,6 +150,23 @@ def test_a_member_that_was_removed_receives_nothing_more(light):
     assert light.relay() == {"UG"}
     light.pull("UG", "RILO-ESA")
     assert light.held("UG", "KE", rid) == {1: {"case", "transport"}}
+
+
+def test_of_a_page_written_before_a_removal_only_what_other_grants_cover_is_shown():
+    directory = FED.changed(version=2, groups={"ncp": {"1": ["TZ", "UG"], "2": ["UG"]}}).directory
+    record = EvilPeer(FED, "KE").record()
+
+    def grant(mask, **to):
+        return sign_relay_grant(
+            fed="test", iss="KE", rid=record.claims["rid"], ver=1, jh=record.jh, hub="RILO-ESA", mask=mask, width=24,
+            grant={"tlp": "green", "onward": "none", "evidence": "ask"}, signer=FED.signer("KE"), now=NOW,
+            exp=NOW + DAY, **to,
+        ).token  # fmt: skip
+
+    text = "~".join([grant(0b1100, group="ncp@1", nodes=None), grant(0b0110, group=None, nodes=["TZ"])])
+    assert reach(text, "TZ", FED.directory) == 0b1110
+    assert reach(text, "TZ", directory) == 0b0110
+    assert reach(text, "UG", directory) == 0b1100
 
 
 def test_a_removed_member_keeps_no_version_that_was_corrected_since(light):

@@ -175,6 +175,23 @@ def test_runs_are_kept_with_what_they_found_and_old_ones_go(world, monkeypatch):
 # What hubs pass on
 
 
+def test_what_a_removed_member_still_shows_of_what_a_hub_gave_it_is_a_gap(tmp_path, make_database):
+    world = World(tmp_path, lambda _: make_database(), seed=5, ids=("KE", "TZ", "RILO-ESA"))
+    try:
+        rule = {"effect": "grant", "nodes": ["RILO-ESA"], "groups": ["minimal"], "kind": "seizure", "relay_group": 1}
+        world.set_policy("KE", [rule])
+        world.look_at_members("KE")
+        rid = world.rid(world.write("KE", "seizure"))
+        world.calm()
+        assert show(world, "TZ")[1] == set()
+        world.change_group({"KE"})
+        assert show(world, "TZ")[1] == {("TZ", rid, "surplus")}
+        world.calm()
+        assert show(world, "TZ")[1] == set()
+    finally:
+        world.close()
+
+
 def test_what_a_hub_passed_on_by_our_leave_is_no_gap_and_what_it_gave_beyond_is(tmp_path, make_database):
     world = World(tmp_path, lambda _: make_database(), seed=5, ids=("KE", "TZ", "RILO-ESA"))
     try:
