@@ -22,8 +22,9 @@ from PIL import Image, ImageOps
 
 from bench.federation import BenchFailed, Federation, closing
 from bench.figures import Figure, quantile, tell
+from node.services.pictures.hashindex import HASH_BYTES, HashIndex
 from node.services.pictures.ingest import About
-from node.services.pictures.likeness import DISTANCE, HASH_BYTES, HashIndex
+from node.services.pictures.likeness import DISTANCE
 
 NODE = "KE"
 SIZE = (4_000, 3_000)
@@ -88,7 +89,7 @@ def similar(*, quick: bool) -> list[Figure]:
     for question, _ in zip(asked, planted, strict=True):
         value = hashes[question].tobytes()
         began = time.perf_counter()
-        found = index.near(value)
+        found = index.near(value, DISTANCE)
         times.append(1_000 * (time.perf_counter() - began))
         bits = np.bitwise_count(hashes.view(np.uint64) ^ np.frombuffer(value, dtype=np.uint64)).sum(axis=1)
         wanted = set((np.nonzero(bits <= DISTANCE)[0] + 1).tolist())

@@ -45,7 +45,10 @@ from federation.errors import DirectoryRefused
 from federation.fields import Fields
 from federation.membership import (
     CLASSES,
+    GROUP_ID,
+    GROUP_VERSION,
     KINDS,
+    NODE_ID,
     STATUSES,
     Class,
     Directory,
@@ -80,14 +83,9 @@ MAX_DIRECTORY_BYTES: Final = 5_000_000
 """Two hundred nodes with three keys each take 120 kB; this leaves room for forty times as much."""
 MAX_DEPTH: Final = 16
 
-NODE_ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
 COUNTRY: Final = re.compile(r"[A-Z]{2}")
 FED_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """No slash and no space: the id stands in origin lines and key names of checkpoints."""
-GROUP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""No `@` and no `:`, which separate a group from its version and from the word before it."""
-GROUP_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
-"""One spelling for each number: "01" beside "1" would be two groups under one name."""
 KEY_USES: Final = cast("tuple[KeyUse, ...]", get_args(KeyUse))
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 

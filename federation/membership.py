@@ -6,6 +6,7 @@ are called for every record, and are look-ups in dictionaries.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
@@ -23,6 +24,11 @@ Class = Literal["live", "exercise", "training"]
 Kind = Literal["administration", "rilo", "oversight"]
 Status = Literal["active", "suspended", "left"]
 
+NODE_ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
+GROUP_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""No `@` and no `:`, which separate a group from its version and from the word before it."""
+GROUP_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
+"""One spelling for each number: "01" beside "1" would be two groups under one name."""
 CLASSES: Final = cast("tuple[Class, ...]", get_args(Class))
 KINDS: Final = cast("tuple[Kind, ...]", get_args(Kind))
 STATUSES: Final = cast("tuple[Status, ...]", get_args(Status))

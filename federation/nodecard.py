@@ -26,10 +26,10 @@ from crypto import jcs, jws, strictjson
 from crypto.enc import ALG, EncKey, admit_enc
 from crypto.errors import CryptoError
 from crypto.keys import PublicKey, admit_jwk
-from federation.directory import COUNTRY, KEY_USES, NODE_ID, endpoint_fault
+from federation.directory import COUNTRY, KEY_USES, endpoint_fault
 from federation.errors import CardRefused
 from federation.fields import Fields
-from federation.membership import KINDS
+from federation.membership import KINDS, NODE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

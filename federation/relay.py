@@ -31,10 +31,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crypto import b64, jcs, jws, strictjson
 from crypto.errors import CryptoError, UnknownKey
-from federation.directory import NODE_ID
 from federation.errors import FederationError, GrantExceeded, Malformed, NoRelayGrant, Refused
 from federation.feed import mask_text
 from federation.grants import Handling, HandlingRefused, strictest
+from federation.membership import NODE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crypto import jcs, jws, strictjson
 from crypto.errors import CryptoError
-from federation.directory import NODE_ID
 from federation.errors import Malformed, ProblemType, Refused
+from federation.membership import NODE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -105,13 +106,16 @@ class Home:
     """Signers by use, once opened: deriving the key of a key file is slow on purpose."""
     workshop: Workshop = field(default_factory=Workshop)
     """Where pictures are worked on; its process is started by the first one."""
+    opening: threading.Lock = field(default_factory=threading.Lock)
+    """One key is opened at a time: each takes 16 MB for a moment, and chores that begin together ask for the same."""
 
     def signer(self, use: str) -> Signer:
         """The signer for one use: `record`, `log` or `http`."""
-        if use not in self.opened:
-            self.settle_keys()
-            self.opened[use] = RotatingSigner(self._load(use))
-        return self.opened[use]
+        with self.opening:
+            if use not in self.opened:
+                self._settle_keys()
+                self.opened[use] = RotatingSigner(self._load(use))
+            return self.opened[use]
 
     def _load(self, use: str) -> FileSigner:
         try:
@@ -128,6 +132,10 @@ class Home:
 
     def settle_keys(self) -> None:
         """Let keys sign that were waiting and are due, also where another process of this node has seen to it."""
+        with self.opening:
+            self._settle_keys()
+
+    def _settle_keys(self) -> None:
         keys = self.settings.home / "keys"
         with contextlib.suppress(DirectoryStale):
             patience = keyring.POLLS * self.settings.directory_poll_seconds

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from crypto import strictjson
 from crypto.errors import MalformedJson
-from federation.directory import GROUP_ID, GROUP_VERSION, NODE_ID
 from federation.grants import ANY_MEMBER, EVIDENCE, ONWARD, PURPOSE, TLP, Handling
+from federation.membership import GROUP_ID, GROUP_VERSION, NODE_ID
 from federation.policy.model import (
     ALL,
     GROUP_PREFIX,

@@ -74,8 +74,8 @@ def follow(database: Database) -> None:
 
 def checkpoint(connection: Connection, *, fed: str, node: str, signer: Signer) -> str:
     """Sign the log with everything that is in the database in this transaction, which may write."""
-    compact = logged.append(connection)
-    return auditlog.sign_head(fed=fed, node=node, compact=compact, signer=signer, epoch=logged.epoch(connection))
+    compact, epoch = logged.newest(connection)
+    return auditlog.sign_head(fed=fed, node=node, compact=compact, signer=signer, epoch=epoch)
 
 
 def shown(connection: Connection, note: str, *, directory: Directory, node: str, peer: str, now: int) -> bool:
@@ -85,7 +85,7 @@ def shown(connection: Connection, note: str, *, directory: Directory, node: str,
     is written into the log. Raises `Refused` where this node has not signed it.
     """
     found = auditlog.open_head(note, fed=directory.fed, node=node, keys=directory.keys_of(node, "log"))
-    compact, epoch = logged.append(connection), logged.epoch(connection)
+    compact, epoch = logged.newest(connection)
     named = auditlog.epoch_of(found.note)
     same = logged.continues(connection, compact, found)
     if named > epoch or (named == epoch and not same):
@@ -111,7 +111,7 @@ def grown_from(
     `continued`: False where it does not (`shown`). Raises `FromBeyondHead` where the log was never as long: whoever
     holds a signed checkpoint of that size has proof.
     """
-    compact, epoch = logged.append(connection), logged.epoch(connection)
+    compact, epoch = logged.newest(connection)
     note = auditlog.sign_head(fed=fed, node=node, compact=compact, signer=signer, epoch=epoch)
     if not continued:
         return auditlog.Growth(note, (), lost=True)

@@ -75,10 +75,11 @@ def check_stopped(connection: Connection, feed: FeedId) -> None:
 
 def compare(connection: Connection, page: VerifiedPage, start: merkle.CompactRange) -> Evidence | None:
     """Compare what the sender signed before about sizes within this page with the entries that it sends now."""
-    waiting = [row for row in kept.notes_of(connection, page.feed) if start.size <= row.size <= page.range.size]
+    known = kept.notes_of(connection, page.feed)
+    waiting = [row for row in known if start.size <= row.size <= page.range.size]
     notes = {(row.size, b64.decode(row.root)): row.note for row in waiting}
     # The newest head, beside what was kept: two of one size are a fork before this node gets there.
-    for row in kept.notes_of(connection, page.feed):
+    for row in known:
         if row.size == page.head.size and b64.decode(row.root) != page.head.root:
             return feed_fork(page.feed, row.note, page.head.note)
     for (size, root), note in sorted(notes.items()):

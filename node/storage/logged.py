@@ -93,7 +93,14 @@ def append(
 
     Call it inside a transaction that may write, and as late in it as can be: the head stays locked until its end.
     """
-    locked = select(log_head.c.size, log_head.c.hashes).where(log_head.c.id == HEAD).with_for_update()
+    return newest(connection, limit=limit, token=token)[0]
+
+
+def newest(
+    connection: Connection, *, limit: int | None = None, token: Callable[[int], bytes] = os.urandom
+) -> tuple[merkle.CompactRange, int]:
+    """The same, with the log's epoch."""
+    locked = select(log_head.c.size, log_head.c.hashes, log_head.c.epoch).where(log_head.c.id == HEAD).with_for_update()
     row = connection.execute(locked).one()
     compact = unpack(row.size, row.hashes)
     while limit is None or limit > 0:
@@ -121,7 +128,7 @@ def append(
         connection.execute(
             update(log_head).where(log_head.c.id == HEAD).values(size=compact.size, hashes=pack(compact))
         )
-    return compact
+    return compact, row.epoch
 
 
 def _append(

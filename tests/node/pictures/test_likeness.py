@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.services import erasing
-from node.services.pictures import likeness
-from node.services.pictures.likeness import DISTANCE, Finder, HashIndex, hash_of
+from node.services.pictures import hashindex
+from node.services.pictures.hashindex import HashIndex
+from node.services.pictures.likeness import DISTANCE, Finder, hash_of
 from node.services.search import CriteriaRefused
 from node.storage import attachments, records
 from tests.factories import NOW
@@ -67,26 +68,26 @@ def test_the_border_is_where_it_is_said_to_be_wherever_the_bits_are():
         ]
     index = HashIndex()
     index.add([(at, value) for at, (_, value) in enumerate(kept, 1)])
-    found = dict(index.near(asked))
+    found = dict(index.near(asked, DISTANCE))
     assert found == {at: count for at, (count, _) in enumerate(kept, 1) if count <= DISTANCE}
 
 
 def test_blocks_have_no_seams(monkeypatch):
-    monkeypatch.setattr(likeness, "BLOCK", 7)
+    monkeypatch.setattr(hashindex, "BLOCK", 7)
     rng = np.random.default_rng(2)
     asked = rng.bytes(32)
     index = HashIndex()
     index.add([(at, asked if at % 5 == 0 else rng.bytes(32)) for at in range(1, 101)])
-    assert [row for row, _ in index.near(asked)] == list(range(5, 101, 5))
+    assert [row for row, _ in index.near(asked, DISTANCE)] == list(range(5, 101, 5))
 
 
 def test_an_index_that_has_nothing_finds_nothing_and_what_is_no_hash_is_left_out():
     index = HashIndex()
-    assert index.near(bytes(32)) == []
+    assert index.near(bytes(32), DISTANCE) == []
     index.add([(1, b"short"), (2, bytes(32))])
-    assert index.near(bytes(32)) == [(2, 0)]
+    assert index.near(bytes(32), DISTANCE) == [(2, 0)]
     with pytest.raises(ValueError, match="32 bytes"):
-        index.near(b"short")
+        index.near(b"short", DISTANCE)
 
 
 def find(node, data, finder=None, **more):
