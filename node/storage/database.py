@@ -34,7 +34,7 @@ POOL_SIZE: Final = 8
 CHECKPOINT_PAGES: Final = 8_000
 """Pages in SQLite's log before they are carried into the database: a page of a feed touches thousands, many of them
 again and again, and what is carried over once in a while is carried over once."""
-WRITE_CACHE: Final = 24_576
+WRITE_CACHE: Final = 8_192
 READ_CACHE: Final = 4_096
 """KiB of pages that a SQLite connection keeps."""
 
