@@ -39,6 +39,7 @@ ROOM: Final = MAX_PAGE_BYTES - 65_536
 ENTRY_FRAME: Final = 32
 _RECALLS: Final = '"op":"tomb"'
 """Stands in the text of every leaf that recalls a record, and in no other: quotes inside its texts are escaped."""
+ELSEWHERE: Final = "this node signed that checkpoint, and goes on from another history"
 SHOWN_STATES: Final = frozenset({"released", "received"})
 """Received versions stand in a feed of this node only where it passes them on as a hub."""
 _RELAYED: Final = re.compile(r'"rg":"([A-Za-z0-9_-]{43})"')
@@ -84,9 +85,11 @@ class Server:
             raise Malformed("cp is not the checkpoint at the size `from`")
         if settlements.pending(connection, recipient):
             raise FeedEpochRequired("this node was restored from a backup: show it what you hold of its records first")
-        if shown is not None and not self.continues(connection, shown, row):
-            raise FeedEpochRequired("this node signed that checkpoint, and goes on from another history")
+        if shown is not None and (shown.epoch != epoch or start > size):
+            raise FeedEpochRequired(ELSEWHERE)
         begin = self._range(connection, row, start, size)
+        if shown is not None and shown.root != begin.root():
+            raise FeedEpochRequired(ELSEWHERE)
         entries = []
         if row is not None:
             entries = self._entries(connection, row, recipient, start, min(limit, MAX_ENTRIES), now)
@@ -140,6 +143,8 @@ class Server:
         entries: list[PageEntry] = []
         room = ROOM
         items = feeds.out_entries(connection, row.id, recipient, start, limit)
+        if not items:
+            return entries
         named = {item.n: found[1] for item in items if (found := _RELAYED.search(item.leaf))}
         texts = duties.texts_of(connection, set(named.values()))
         gate = gating.gate(connection, directory=self.directory, recipient=recipient, now=now)

@@ -107,28 +107,41 @@ def newest(
         waiting = connection.execute(select(log_pending).order_by(log_pending.c.id).limit(READ)).all()
         if not waiting:
             break
-        for run in waiting:
+        for runs in _adjoining(waiting):
             room = READ if limit is None else min(READ, limit)
             if room == 0:
                 break
-            # Its rows may be more than a transaction should take (those from before there was a log): a part of them.
+            # Their rows may be more than a transaction should take (those from before there was a log): a part of them.
             rows = connection.execute(
                 select(disclosure)
-                .where(disclosure.c.id >= run.first, disclosure.c.id <= run.last)
+                .where(disclosure.c.id >= runs[0].first, disclosure.c.id <= runs[-1].last)
                 .order_by(disclosure.c.id)
                 .limit(room)
             ).all()
             compact = _append(connection, compact, rows, token)
             limit = None if limit is None else limit - len(rows)
-            if len(rows) < room or rows[-1].id == run.last:
-                connection.execute(delete(log_pending).where(log_pending.c.id == run.id))
-            else:
-                connection.execute(update(log_pending).where(log_pending.c.id == run.id).values(first=rows[-1].id + 1))
+            end = runs[-1].last if len(rows) < room else rows[-1].id
+            done = [run.id for run in runs if run.last <= end]
+            connection.execute(delete(log_pending).where(log_pending.c.id.in_(done)))
+            if len(done) < len(runs):
+                rest = log_pending.c.id == runs[len(done)].id
+                connection.execute(update(log_pending).where(rest).values(first=max(runs[len(done)].first, end + 1)))
     if compact.size != row.size:
         connection.execute(
             update(log_head).where(log_head.c.id == HEAD).values(size=compact.size, hashes=pack(compact))
         )
     return compact, row.epoch
+
+
+def _adjoining(waiting: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
+    """Runs, put together where one begins behind the other: then they are read and let go as one."""
+    joined: list[list[Row[Any]]] = []
+    for run in waiting:
+        if joined and joined[-1][-1].last + 1 == run.first:
+            joined[-1].append(run)
+        else:
+            joined.append([run])
+    return joined
 
 
 def _append(

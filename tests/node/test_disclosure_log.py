@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from alembic import command
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from crypto import merkle
 from crypto.errors import CryptoError
@@ -112,6 +112,24 @@ def test_those_who_write_sign_and_follow_at_once_give_every_row_one_position(dat
         assert ids == sorted(connection.scalars(select(disclosure.c.id)))
     assert witnessed.size == 72
     assert auditing.check(database, [witnessed]).findings == ()
+
+
+@pytest.mark.parametrize("limit", range(1, 8))
+def test_runs_that_adjoin_are_taken_in_as_one_wherever_a_batch_ends(database, limit):
+    for count in (2, 1, 3):
+        look(database, count)
+    with database.write() as connection:
+        gone = connection.scalar(select(func.max(disclosure.c.id)))
+        connection.execute(delete(disclosure).where(disclosure.c.id == gone))
+        ids = sorted(connection.scalars(select(disclosure.c.id)))
+    sizes = []
+    for _ in range(6):
+        with database.write() as connection:
+            sizes.append(logged.append(connection, limit=limit).size)
+    assert sizes == [min(limit * times, 5) for times in range(1, 7)]
+    with database.read() as connection:
+        assert [row["id"] for _, _, _, row in logged.through(connection, 5)] == ids
+        assert not logged.behind(connection)
 
 
 def test_rows_from_before_there_was_a_log_are_taken_in(make_database):
