@@ -1,0 +1,1 @@
+"""Counts that can be trusted."""
