@@ -2,7 +2,7 @@
 
 What is seized in a product, or from an economy, is set against what is imported of it: the factor is above 1 where the
 share in seizures is above the share in trade. ln(factor + 1) is taken as a normal variable cut off at 0, and the index
-is its distribution function: from 0 to 1, the higher the more intensive. It ranks; it does not measure how much is fake.
+is its distribution function: from 0 to 1, the higher the more intensive. It ranks, and does not measure what is fake.
 
 The formulas are those of OECD/EUIPO, Trade in Counterfeit and Pirated Goods: Mapping the Economic Impact (2016), annex.
 Left to others: which seizures count, exchange rates, and prices of one kind. Trust: the figures are as good as those
