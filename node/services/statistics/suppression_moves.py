@@ -65,7 +65,10 @@ class Tree:
         for at, parent in enumerate(self.parent[1:], start=1):
             self.children[parent].append(at)
         self.leaves = [at for at in range(self.size) if not self.children[at]]
-        self._paths = {leaf: self._path(leaf) for leaf in self.leaves}
+        paths = [self._path(leaf) for leaf in self.leaves]
+        deepest = max(len(path) for path in paths)
+        # A leaf in each row, from the root down; short ones are filled up with the code that is none.
+        self._paths = np.array([path + [self.size] * (deepest - len(path)) for path in paths], dtype=np.intp)
         self._made: dict[tuple[int, bool], Candidates | None] = {}
 
     def _path(self, at: int) -> list[int]:
@@ -73,7 +76,7 @@ class Tree:
         while at >= 0:
             found.append(at)
             at = self.parent[at]
-        return found
+        return found[::-1]
 
     def candidates(self, node: int, *, total_moves: bool) -> Candidates | None:
         """The patterns that raise `node` by one, or None when there is none of this sort."""
@@ -83,28 +86,22 @@ class Tree:
         return self._made[asked]
 
     def _candidates(self, node: int, *, total_moves: bool) -> Candidates | None:
-        inside = [leaf for leaf in self.leaves if node in self._paths[leaf]]
-        rows: list[tuple[list[int], list[int]]] = []
+        under = np.any(self._paths == node, axis=1)
+        inside, outside = self._paths[under], self._paths[~under]
         if total_moves:
-            rows = [(self._paths[leaf], []) for leaf in inside]
+            nodes, signs = inside, np.ones(inside.shape)
         else:
-            outside = [leaf for leaf in self.leaves if node not in self._paths[leaf]]
-            for up, down in itertools.product(inside, outside):
-                common = set(self._paths[up]) & set(self._paths[down])
-                rows.append(
-                    ([at for at in self._paths[up] if at not in common],
-                     [at for at in self._paths[down] if at not in common])
-                )  # fmt: skip
-        if not rows:
+            # Every leaf inside against every leaf outside; what is above both, at the same depth, does not move.
+            rising = np.repeat(inside, len(outside), axis=0)
+            falling = np.tile(outside, (len(inside), 1))
+            same = rising == falling
+            nodes = np.hstack([np.where(same, self.size, rising), np.where(same, self.size, falling)])
+            signs = np.hstack([np.ones(rising.shape), -np.ones(falling.shape)])
+        if not len(nodes):
             return None
-        wide = max(len(up) + len(down) for up, down in rows)
-        nodes = np.full((len(rows), wide), self.size, dtype=np.intp)
-        signs = np.zeros((len(rows), wide))
-        for at, (rising, falling) in enumerate(rows):
-            nodes[at, : len(rising) + len(falling)] = rising + falling
-            signs[at, : len(rising)] = 1.0
-            signs[at, len(rising) : len(rising) + len(falling)] = -1.0
-        return Candidates(nodes=nodes, signs=signs)
+        used = np.any(nodes < self.size, axis=0)
+        signs = np.where(nodes < self.size, signs, 0.0)
+        return Candidates(nodes=nodes[:, used], signs=signs[:, used])
 
 
 class Grid:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Mapping, Sequence
 
-    from node.services.statistics.suppression import Key, Pattern
+    from node.services.statistics.suppression import Key
 
 
 def flat(name: str, size: int) -> Dimension:
@@ -114,14 +114,17 @@ class Outsider:
             (published[key], published[key]) if key in published else (at_least[key], None) for key in self.keys
         ]
 
-    def interval(self, key: Key) -> tuple[float, float]:
-        """The least and the largest value that the cell can have."""
+    def interval(self, key: Key, *, whole: bool = False) -> tuple[float, float]:
+        """The least and the largest value that the cell can have; `whole`: he also knows that values are integers."""
         found = []
         for sign in (1, -1):
             aim = np.zeros(len(self.keys))
             aim[self.number[key]] = sign
-            solved = linprog(aim, A_eq=self.rows, b_eq=np.zeros(len(self.rows)), bounds=self.bounds, method="highs")
-            if solved.status == 3:
+            solved = linprog(
+                aim, A_eq=self.rows, b_eq=np.zeros(len(self.rows)), bounds=self.bounds, integrality=int(whole),
+                method="highs",
+            )  # fmt: skip
+            if sign < 0 and solved.status in {3, 4}:  # without end: HiGHS says 4 of integer programs
                 found.append(float("inf"))
             else:
                 assert solved.status == 0, solved.message
@@ -131,7 +134,7 @@ class Outsider:
 
 def narrowed(
     catalogue: Catalogue, values: Mapping[Key, int], widths: Mapping[Key, int], hidden: frozenset[Key],
-    *, less: Mapping[Key, int] | None = None,
+    *, less: Mapping[Key, int] | None = None, whole: bool = False,
 ) -> list[Key]:  # fmt: skip
     """The sensitive cells that an outsider gets closer to than their width; `less`: what each cell may fall by."""
     room = values if less is None else less
@@ -139,12 +142,8 @@ def narrowed(
     outsider = Outsider(catalogue, published, {key: values[key] - room[key] for key in values})
     found = []
     for key, width in widths.items():
-        low, high = outsider.interval(key)
+        low, high = outsider.interval(key, whole=whole)
         slack = 1e-6 * (1 + values[key])
         if low > values[key] - min(width, room[key]) + slack or high < values[key] + width - slack:
             found.append(key)
     return found
-
-
-def told(pattern: Pattern) -> tuple[int, int]:
-    return len(pattern.primary), len(pattern.secondary)

@@ -36,7 +36,18 @@ def test_an_outsider_gets_no_closer_to_a_sensitive_cell_than_its_width(name, see
     cells = counted(catalogue, records)
     pattern = suppress(catalogue, cells, RULES)
     assert set(pattern.primary) == {key for key, cell in cells.items() if RULES.width(cell)}
+    assert pattern.withheld or all(cells[key].value for key in pattern.suppressed)
     assert narrowed(catalogue, values_of(cells), pattern.primary, pattern.suppressed) == []
+
+
+@pytest.mark.parametrize("name", CATALOGUES)
+@pytest.mark.parametrize("seed", range(3))
+def test_to_know_that_values_are_whole_numbers_does_not_help(name, seed):
+    catalogue, records, _ = example(name, seed, records=40)
+    cells = counted(catalogue, records)
+    pattern = suppress(catalogue, cells, RULES)
+    assert pattern.primary
+    assert narrowed(catalogue, values_of(cells), pattern.primary, pattern.suppressed, whole=True) == []
 
 
 @pytest.mark.parametrize("name", CATALOGUES)
