@@ -54,6 +54,7 @@ from node.services.pictures.workshop import Workshop
 from node.services.publishing import Publisher
 from node.services.pushing import road_to
 from node.services.reconciling import Reconciler
+from node.services.statistics import following
 from node.services.stopping import DAY, RecallRules
 from node.services.verifiers import Verifiers
 from node.settings import Settings, SettingsRefused, load
@@ -314,10 +315,16 @@ class Home:
             seconds=limits["peer_seconds"], at_once=limits["peer_at_once"],
         )  # fmt: skip
 
+    def count_records(self) -> None:
+        """Let the statistics catch up with the records."""
+        while following.follow(self.database, now=self.clock()):
+            pass
+
     def chores(self) -> tuple[Chore, ...]:
         """What this node does by itself now and then while it is served."""
         return (
             Chore(name="disclosure log", seconds=LOG_SECONDS, run=lambda: disclosing.follow(self.database)),
+            Chore(name="statistics", seconds=following.SECONDS, run=self.count_records),
             Chore(name="retention", seconds=sweeping.SECONDS, run=self.sweep),
             Chore(name="relay", seconds=relaying.SECONDS, run=self.relay),
             Chore(name="relay leave", seconds=leaving.SECONDS, run=self.renew_leave),
@@ -437,6 +444,7 @@ def build(home: Home) -> FastAPI:
         records,
         releases,
         remarks,
+        statistics,
     )
 
     telemetry.configure(home.settings.log_level)
@@ -495,7 +503,7 @@ def build(home: Home) -> FastAPI:
     deps.open_office(app, office)
     for face_of_officers in (
         records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
-        remarks, health,
+        remarks, statistics, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))
