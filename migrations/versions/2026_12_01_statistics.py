@@ -28,16 +28,16 @@ def upgrade() -> None:
     op.create_index("ix_counted_keep_until", "counted", ["keep_until"])
     op.create_table(
         "count_cell",
+        sa.Column("dim", sa.String(length=16), nullable=False),
         sa.Column("month", sa.String(length=10), nullable=False),
         sa.Column("node", sa.String(length=32), nullable=False),
         sa.Column("administration", sa.String(length=32), nullable=False),
-        sa.Column("dim", sa.String(length=16), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("measure", sa.String(length=16), nullable=False),
         sa.Column("unit", sa.String(length=64), nullable=False),
         sa.Column("n", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
-            "month", "node", "administration", "dim", "value", "measure", "unit", name="pk_count_cell"
+            "dim", "month", "node", "administration", "value", "measure", "unit", name="pk_count_cell"
         ),
         sqlite_with_rowid=False,
     )

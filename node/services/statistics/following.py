@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from node.storage.counts import Contribution, Key
     from node.storage.database import Database
 
-BATCH: Final = 250
+BATCH: Final = 1000
 SECONDS: Final = 5.0
 """How often a node that is served looks for what is to be counted."""
 KIND: Final = "seizure"

@@ -51,7 +51,7 @@ CAVEAT: Final = (
 )
 MAX_ROWS: Final = 50
 """Values of a table, most cases first: the brands of a large node are thousands."""
-AT_ONCE: Final = 4
+AT_ONCE: Final = 1
 """Batches that a look counts before it answers; what is left is told as `behind`."""
 _MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 _NAME: Final = re.compile(r"[A-Z0-9-]{1,32}", re.ASCII)
@@ -142,7 +142,8 @@ def look(database: Database, names: tuple[str, ...], filters: Filters, *, by: st
     }  # fmt: skip
     with database.write() as connection:
         following.step(connection, now=now)
-        found = tuple(_read(connection, name, filters, now) for name in names)
+        coverage, behind = _coverage(connection, filters), following.behind(connection)
+        found = tuple(_read(connection, name, filters, coverage=coverage, behind=behind, now=now) for name in names)
         row = audit.Disclosure(
             at=now, action="statistics", actor=by, purpose=STATISTICS_PURPOSE,
             detail=json.dumps({name: value for name, value in told.items() if value is not None}),
@@ -196,7 +197,9 @@ def _where(filters: Filters) -> list[ColumnElement[bool]]:
     return found
 
 
-def _read(connection: Connection, name: str, filters: Filters, now: int) -> Table:
+def _read(
+    connection: Connection, name: str, filters: Filters, *, coverage: tuple[Reporter, ...], behind: int, now: int
+) -> Table:  # fmt: skip
     dim, cell = CATALOGUE[name], count_cell.c
     statement = (
         select(cell.dim, cell.value, cell.measure, cell.unit, func.sum(cell.n).label("n"))
@@ -219,8 +222,8 @@ def _read(connection: Connection, name: str, filters: Filters, now: int) -> Tabl
     return Table(
         name=name, dims=(dim,), measures=MEASURES,
         rows=tuple(sorted((one for one in rows if one.key[0] in place), key=rank)),
-        total=tuple(sorted(total, key=rank)), coverage=_coverage(connection, filters), caveat=CAVEAT, as_of=now,
-        behind=following.behind(connection), left_out=len(order) - len(place),
+        total=tuple(sorted(total, key=rank)), coverage=coverage, caveat=CAVEAT, as_of=now,
+        behind=behind, left_out=len(order) - len(place),
     )  # fmt: skip
 
 

@@ -19,17 +19,18 @@ administration. It goes in the transaction in which the version changes or goes.
 count_cell = Table(
     "count_cell",
     metadata,
+    Column("dim", String(16), primary_key=True),
     Column("month", String(10), primary_key=True),
     Column("node", String(32), primary_key=True),
     Column("administration", String(32), primary_key=True),
-    Column("dim", String(16), primary_key=True),
     Column("value", Text, primary_key=True),
     Column("measure", String(16), primary_key=True),
     Column("unit", String(64), primary_key=True),
     Column("n", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Sums, `n` in thousandths: one row a month, node and administration, and one with `*` for all three."""
+"""Sums, `n` in thousandths: one row a month, node and administration, and one with `*` for all three. The dimension
+leads the key: a table is read from one stretch of it."""
 
 recount = Table(
     "recount",

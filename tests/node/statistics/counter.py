@@ -42,7 +42,9 @@ def count(seizures: list[dict[str, Any]]) -> dict[tuple[str, str, str, str], Fra
     return {key: n for key, n in sums.items() if n}
 
 
-def _one(sums: dict[tuple[str, str, str, str], Fraction], groups: dict[str, Any]) -> None:
+def _one(  # noqa: C901 - one pass from top to bottom is the point of it
+    sums: dict[tuple[str, str, str, str], Fraction], groups: dict[str, Any]
+) -> None:
     goods, rights = groups.get("goods", []), groups.get("right", [])
     case = {
         "month": {month_of(groups)} - {"(unknown)"},
