@@ -13,7 +13,19 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from bench import bundle, changes, crypto_bench, latency, pictures, policy_bench, recall, release, replicate, urgent
+from bench import (
+    bundle,
+    changes,
+    crypto_bench,
+    latency,
+    pictures,
+    policy_bench,
+    recall,
+    release,
+    replicate,
+    statistics,
+    urgent,
+)
 from bench.figures import FLOORS, Figure, tell
 
 if TYPE_CHECKING:
@@ -28,6 +40,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
     "recall": (recall.run, ("recall",)),
     "replicate_sqlite": (replicate.sqlite, ("replicate_sqlite", "rss_b")),
     "replicate_postgres": (replicate.on_postgres, ("replicate_postgres", "rss_b_postgres")),
+    "statistics": (statistics.run, ("statistics",)),
     "pictures_intake": (pictures.intake, ("pictures_intake", "pictures_worker_rss")),
     "pictures_similar": (pictures.similar, ("pictures_similar",)),
     "bundle": (bundle.run, ("bundle",)),

@@ -54,6 +54,7 @@ from node.services.pictures.workshop import Workshop
 from node.services.publishing import Publisher
 from node.services.pushing import road_to
 from node.services.reconciling import Reconciler
+from node.services.statistics import following
 from node.services.stopping import DAY, RecallRules
 from node.services.verifiers import Verifiers
 from node.settings import Settings, SettingsRefused, load
@@ -254,6 +255,7 @@ class Home:
             verifiers=Verifiers(settings.verifiers),
             offer_again=self.offer_again,
             chores=self.chores(),
+            followers=(self.count_records,),
             rules=self.recall_rules(),
             shares=Shares(self.share()),
             floor=DiskFloor(settings.home, settings.limits["disk_reserve"]),
@@ -313,6 +315,10 @@ class Home:
             requests=limits["peer_requests"], bytes=limits["peer_bytes"], entries=limits["peer_entries"],
             seconds=limits["peer_seconds"], at_once=limits["peer_at_once"],
         )  # fmt: skip
+
+    def count_records(self) -> bool:
+        """Let the statistics follow the records by a batch; whether there was one."""
+        return following.follow(self.database, now=self.clock())
 
     def chores(self) -> tuple[Chore, ...]:
         """What this node does by itself now and then while it is served."""
@@ -437,6 +443,7 @@ def build(home: Home) -> FastAPI:
         records,
         releases,
         remarks,
+        statistics,
     )
 
     telemetry.configure(home.settings.log_level)
@@ -495,7 +502,7 @@ def build(home: Home) -> FastAPI:
     deps.open_office(app, office)
     for face_of_officers in (
         records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
-        remarks, health,
+        remarks, statistics, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

@@ -96,6 +96,7 @@ for _family in (
     bundles,
     evidence,
     reading,
+    statistics,
     pictures,
     policy,
     officers,

@@ -101,6 +101,8 @@ class Exchange:
     offer_again: Callable[[], Iterable[str]] | None = None
     """Offers what is live to members that never had it; blocks; returns whose feeds have grown."""
     chores: Sequence[Chore] = ()
+    followers: Sequence[Callable[[], bool]] = ()
+    """What follows the records beside the word index, a batch at a time; each says whether there is more to do."""
     rules: RecallRules = field(default_factory=RecallRules)
     shares: Shares = field(default_factory=Shares)
     floor: DiskFloor | None = None
@@ -401,7 +403,7 @@ class Exchange:
         return sizes, {(row.recipient, row.lane): row.receipt_size for row in rows}
 
     async def _index(self) -> None:
-        """Keep the word index up: at once when it is quiet; while pages come or go, only now and then."""
+        """Keep the word index and other followers up: at once when it is quiet, else only now and then."""
         waited = 0.0
         while True:
             busy = time.monotonic() - self._busy_at < BUSY_SECONDS
@@ -410,9 +412,19 @@ class Exchange:
                 waited += INDEX_SECONDS
                 continue
             more = await asyncio.to_thread(indexing.follow, self.database, now=self.clock())
+            for follower in self.followers:
+                more = await self._batch(follower) or more
             waited = 0.0
             # Between batches others get SQLite's one write lock.
             await asyncio.sleep(INDEX_PAUSE_SECONDS if more else INDEX_SECONDS)
+
+    @staticmethod
+    async def _batch(follower: Callable[[], bool]) -> bool:
+        try:
+            return await asyncio.to_thread(follower)
+        except Exception as error:  # noqa: BLE001 - the word index goes on, and the follower is asked again
+            log.error("follower failed", error=type(error).__name__)  # noqa: TRY400 - a trace may hold content
+            return False
 
     async def sync(self) -> dict[str, Any]:
         """One round with every peer now, and what came of it (for `tidewaiter sync`)."""

@@ -36,7 +36,7 @@ from sqlalchemy import delete as sql_delete
 from federation.keeping import time_of
 from federation.ports import Held, HeldVersion
 from federation.records.facts import BLOB
-from node.storage import attachments, bounds, fulltext, roads
+from node.storage import attachments, bounds, counts, fulltext, roads
 from node.storage.database import allocate, insert_rows
 from node.storage.tables import facet, record, shared, tombstone
 
@@ -209,6 +209,7 @@ def set_state(connection: Connection, ids: Collection[int], state: str, *, gc: i
     if gc is not None:
         values["gc"] = gc
     connection.execute(update(record).where(record.c.id.in_(list(ids))).values(**values))
+    counts.changed(connection, ids)
     if state == attachments.SUPERSEDED:
         attachments.loosen(connection, ids)
 
@@ -249,6 +250,7 @@ def replace_handling(connection: Connection, row_id: int, *, handling: str, gc: 
         .where(record.c.id == row_id)
         .values(handling=handling, gc=gc, keep_until=keep_until, review_by=review_by)
     )
+    counts.changed(connection, [row_id])
 
 
 def replace_content(
@@ -266,6 +268,7 @@ def replace_content(
         )
     )  # fmt: skip
     attachments.refer_anew(connection, row_id, disclosures)
+    counts.changed(connection, [row_id])
 
 
 def erase(connection: Connection, row_id: int, *, gc: int | None = None, state: str = WITHDRAWN) -> None:
@@ -278,6 +281,7 @@ def erase(connection: Connection, row_id: int, *, gc: int | None = None, state: 
         values["gc"] = gc
     connection.execute(update(record).where(record.c.id == row_id).values(**values))
     attachments.unrefer(connection, row_id)
+    counts.changed(connection, [row_id])
 
 
 def reserve(
@@ -315,6 +319,7 @@ def revive(
             keep_until=keep_until, review_by=review_by, accepted_at=accepted_at,
         )
     )  # fmt: skip
+    counts.changed(connection, [row_id])
 
 
 def put_in_place(connection: Connection, row_id: int, version: NewVersion, *, accepted_at: int) -> None:
@@ -332,6 +337,7 @@ def delete(connection: Connection, row_id: int) -> None:
     """Remove a row whose version is about to be kept anew."""
     connection.execute(sql_delete(record).where(record.c.id == row_id))
     attachments.unrefer(connection, row_id)
+    counts.changed(connection, [row_id])
 
 
 def forget_words(connection: Connection, row_id: int) -> None:

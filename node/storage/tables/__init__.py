@@ -18,6 +18,7 @@ from node.storage.tables import (
     recovery,
     relay,
     retention,
+    statistics,
 )
 from node.storage.tables.core import (
     ROWID,
@@ -71,6 +72,7 @@ __all__ = [
     "relay",
     "retention",
     "shared",
+    "statistics",
     "tombstone",
     "withheld",
 ]

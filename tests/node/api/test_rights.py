@@ -14,6 +14,7 @@ ROUTES = {
     ("GET", "/api/v1/records/{rid}"): {F, C},
     ("GET", "/api/v1/records/{rid}/recipients"): {F, C, A},
     ("GET", "/api/v1/records/{rid}/holders"): {F, C, A},
+    ("GET", "/api/v1/statistics/{table}"): {F, C},
     ("GET", "/api/v1/audit/officers"): {A},
     ("GET", "/api/v1/records/{rid}/explain"): {C, A},
     ("GET", "/api/v1/records/{rid}/attachments"): {F, C},
@@ -61,7 +62,12 @@ UNAUTHENTICATED = "urn:tidewaiter:problem:unauthenticated"
 
 def address(path: str) -> str:
     named = path.replace("{rid}", RID).replace("{entry}", "1").replace("{name}", "A" * 43)
-    return named.replace("{task}", "1").replace("{version}", "2").replace("{digest}", "A" * 43)
+    return (
+        named.replace("{table}", "by-category")
+        .replace("{task}", "1")
+        .replace("{version}", "2")
+        .replace("{digest}", "A" * 43)
+    )
 
 
 def test_the_table_has_every_route(app) -> None:

@@ -1,0 +1,103 @@
+"""The sums follow the records: new versions from a stored position, changed ones from a list, expired ones by time.
+
+Counted is a seizure that is in use, whose time of keeping is not over, and whose handling allows the purpose
+`statistics` (`federation.grants.may`). `check` counts everything anew from the records and compares.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
+
+from federation.grants import Action
+from node.services import bodies, search
+from node.services.statistics import counting
+from node.storage import counts, followers, records
+from node.storage.tables import record
+from node.storage.tables.statistics import counted, recount
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy import Connection, Row
+
+    from node.storage.counts import Contribution, Key
+    from node.storage.database import Database
+
+BATCH: Final = 1000
+KIND: Final = "seizure"
+
+
+def follow(database: Database, *, now: int) -> bool:
+    """Count the next batch; True if there was one."""
+    with database.read() as connection:
+        if not behind(connection) and not _expired(connection, now):
+            return False
+    with database.write() as connection:
+        return step(connection, now=now)
+
+
+def step(connection: Connection, *, now: int) -> bool:
+    """The next batch inside a transaction: what has expired, then what has changed, then what is new."""
+    counts.take_out(connection, counted.c.keep_until <= now)
+    again = counts.waiting(connection, BATCH)
+    start = followers.position(connection, counts.NAME)
+    new = connection.scalars(
+        select(record.c.id).where(record.c.id > start).order_by(record.c.id).limit(BATCH - len(again))
+    ).all()
+    ids = sorted({*again, *new})
+    if not ids:
+        return False
+    there = set(connection.scalars(select(counted.c.record).where(counted.c.record.in_(ids))))
+    wanted = [one for one in ids if one not in there]
+    rows = connection.execute(records.visible().where(record.c.id.in_(wanted), record.c.kind == KIND))
+    counts.put(connection, [(row.id, row.keep_until, found) for row, found in _countable(rows, now)])
+    if again:
+        counts.done(connection, again)
+    if new:
+        followers.advance(connection, counts.NAME, new[-1], now=now)
+    return True
+
+
+def behind(connection: Connection) -> int:
+    """How many versions are still to be counted."""
+    newest = connection.scalar(select(func.max(record.c.id))) or 0
+    waiting = connection.scalar(select(func.count()).select_from(recount)) or 0
+    return max(0, newest - followers.position(connection, counts.NAME)) + waiting
+
+
+def check(database: Database, *, now: int) -> list[str]:
+    """Count everything anew from the records; a sentence for each sum that differs, none when all agree.
+
+    What waits to be counted is counted first.
+    """
+    while follow(database, now=now):
+        pass
+    sums: Counter[Key] = Counter()
+    with database.write() as connection:  # nothing may change between the two counts
+        while step(connection, now=now):
+            pass
+        rows = connection.execute(records.visible().where(record.c.kind == KIND).execution_options(yield_per=BATCH))
+        for _, found in _countable(rows, now):
+            counts.add_up(sums, found)
+        stored = counts.cells(connection)
+    return [
+        f"{' '.join(part for part in key if part)}: kept {stored.get(key, 0) / counting.SCALE:g}, "
+        f"recounted {sums.get(key, 0) / counting.SCALE:g}"
+        for key in sorted(stored.keys() | {key for key, n in sums.items() if n})
+        if stored.get(key, 0) != sums.get(key, 0)
+    ]
+
+
+def _expired(connection: Connection, now: int) -> bool:
+    return connection.scalar(select(counted.c.record).where(counted.c.keep_until <= now).limit(1)) is not None
+
+
+def _countable(rows: Iterable[Row[Any]], now: int) -> Iterator[tuple[Row[Any], Contribution]]:
+    for row in rows:
+        _, verdict = search.allowed(row, Action.STATISTICS, None, now=now)
+        if verdict and (row.keep_until is None or row.keep_until > now):
+            groups, _ = bodies.read_row(row)
+            yield row, counting.contribution(groups, node=row.iss)
