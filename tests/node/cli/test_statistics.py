@@ -11,7 +11,7 @@ from sqlalchemy import update
 from node.app import open_home
 from node.storage.tables.statistics import count_cell
 from tests.node.cli.conftest import SAMPLE_HEADER
-from tests.shared_data import shared_file
+from tests.shared_data import shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,8 @@ def test_check_fails_when_a_figure_differs(tell: Callable[..., Answer], member: 
 def test_the_brands_of_the_published_trade_report_come_back_with_their_quantities(
     tell: Callable[..., Answer], member: Path
 ) -> None:
-    published = list(csv.DictReader(shared_file("data/wco-itr2013-top-brands-by-quantity.csv").open(encoding="utf-8")))
+    text = shared("data/wco-itr2013-top-brands-by-quantity.csv").read_text("utf-8")
+    published = list(csv.DictReader(io.StringIO(text)))
     home = counted(tell, member, [(row["brand"], row["quantity_pieces"], "2013") for row in published])
     (found,) = tell("stats", "table", "by-brand", "--json", "--home", home).json["tables"]
     pieces = {one["key"][0]: int(one["n"]) for one in found["rows"] if one["measure"] == "articles"}
