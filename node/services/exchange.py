@@ -412,8 +412,9 @@ class Exchange:
                 waited += INDEX_SECONDS
                 continue
             more = await asyncio.to_thread(indexing.follow, self.database, now=self.clock())
-            for follower in self.followers:
-                more = await self._batch(follower) or more
+            if not more:  # words first: a search waits for them
+                for follower in self.followers:
+                    more = await self._batch(follower) or more
             waited = 0.0
             # Between batches others get SQLite's one write lock.
             await asyncio.sleep(INDEX_PAUSE_SECONDS if more else INDEX_SECONDS)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from node.storage.counts import Contribution, Key
     from node.storage.database import Database
 
-BATCH: Final = 1000
+BATCH: Final = 250
+"""A batch holds the one writer of SQLite for less than half a second."""
 KIND: Final = "seizure"
 
 
