@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -30,6 +30,8 @@ NAME: Final = "statistics"
 ALL: Final = "*"
 """Stands for every month, node and administration in the sums over everything."""
 _AT_ONCE: Final = 500
+_LOCK: Final = 0x7469646500000035
+"""The number of the lock that whoever changes sums holds to the end of his transaction: nothing else here has one."""
 
 Key = tuple[str, str, str, str, str, str, str]
 """(month, node, administration, dimension, value, measure, unit)."""
@@ -116,12 +118,15 @@ def cells(connection: Connection) -> dict[Key, int]:
 def _apply(connection: Connection, sums: Mapping[Key, int]) -> None:
     """Add to the stored sums; a sum that comes to nothing is no row."""
     names = ("month", "node", "administration", "dim", "value", "measure", "unit")
-    # In order of the key, so that two transactions never wait for each other crosswise.
     values: list[dict[str, Any]] = [
         {**dict(zip(names, key, strict=True)), "n": n} for key, n in sorted(sums.items()) if n
     ]
     if not values:
         return
+    if connection.dialect.name == "postgresql":
+        # Whoever changes sums changes those over everything, and so waits for the other anyway: here, once, and not
+        # with some of the sums locked that the other one changes next. SQLite has one writer.
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
     statement = insert(count_cell)
     added = statement.on_conflict_do_update(

@@ -3,6 +3,8 @@
 import base64
 import itertools
 import json
+import threading
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -73,6 +75,32 @@ def test_what_is_new_is_counted(database):
         ("footwear", "cases", ""): 2, ("footwear", "lines", ""): 2, ("footwear", "articles", "H87"): 80,
         ("cases", ""): 2, ("lines", ""): 2, ("articles", "H87"): 80,
     }  # fmt: skip
+    assert following.check(database, now=NOW) == []
+
+
+def test_two_who_change_records_of_the_same_administrations_never_wait_for_each_other_crosswise(database):
+    def of(administration):
+        return version({**GROUPS, "case": {**GROUPS["case"], "administration": administration}})
+
+    first, second, third = keep(database, of("AA"), of("BB"), of("BB"))
+    failed = []
+
+    def other():
+        try:
+            with database.write() as connection:
+                counts.changed(connection, [second])
+        except Exception as error:  # noqa: BLE001 - told below, in the test's own thread
+            failed.append(error)
+
+    thread = threading.Thread(target=other)
+    with database.write() as connection:
+        counts.changed(connection, [first])
+        thread.start()
+        time.sleep(0.5)  # by now the other one waits, with what it has locked
+        counts.changed(connection, [third])
+    thread.join()
+    assert failed == []
+    catch_up(database)
     assert following.check(database, now=NOW) == []
 
 
