@@ -19,7 +19,8 @@ from node.services.statistics.suppression import (
 )
 from tests.node.statistics.tables import CATALOGUES, counted, drawn, flat, narrowed, values_of
 
-SEEDS = range(14)
+SEEDS = (0, 1, 2, 3, 4, 6, 9, 11)
+# 9 and 11 notice when it is forgotten what earlier versions showed.
 RULES = Rules(threshold=3, dominance=(2, 90), p_percent=15)
 
 
