@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.records.facts import mapping, objects
-from federation.records.values import decimal_of, first_day
+from federation.records.values import band, decimal_of, first_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
 _MONTH: Final = len("2024-05")
 
@@ -47,18 +46,6 @@ def route_ends(groups: Mapping[str, Any]) -> dict[str, list[str]]:
         if isinstance(country, str) and isinstance(role, str) and role in ends and country not in ends[role]:
             ends[role].append(country)
     return {role: countries for role, countries in ends.items() if countries}
-
-
-def band(number: Decimal) -> str:
-    """Name the decimal order of magnitude that a number lies in.
-
-    >>> [band(decimal_of(text)) for text in ("0.5", "1", "9.9", "10", "1234")]
-    ['<1', '1-9', '1-9', '10-99', '1000-9999']
-    """
-    if number < 1:
-        return "<1"
-    digits = len(str(int(number)))
-    return f"{10 ** (digits - 1)}-{10**digits - 1}"
 
 
 def quantity_band(groups: Mapping[str, Any]) -> list[dict[str, Any]]:

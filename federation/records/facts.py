@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from federation.attributes import Attributes
 from federation.records.attached import digests
 from federation.records.codelists import EU_TO_WCO
-from federation.records.values import first_day
+from federation.records.values import band, decimal_of, first_day
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,6 +39,8 @@ EVENT_KINDS: Final = (("seized",), ("detained", "found"))
 BLOB: Final = "blob"
 """The name under which the digests of attachments stand among the facets."""
 
+_YES: Final = frozenset({"yes"})
+
 _TLP: Final = "amber"
 """What a record without a readable marking is taken for."""
 
@@ -51,8 +53,10 @@ class Facets:
     """ISO date of the earliest seizure, else detention or finding, else publication; a period's first."""
     values: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Field to values, only fields that have some: category, hs, brand (casefolded), right, origin,
-    departure, transit, destination, country (of the place), procedure, conveyance, detection, outcome; and blob,
-    the digests of attachments, which the store keeps apart (`node.storage.attachments`)."""
+    departure, transit, destination, country (of the place), procedure, conveyance, detection, outcome;
+    health_safety and pictures, whose one value is yes; quantity and value, orders of magnitude with their unit or
+    currency, such as 100-999 H87; and blob, the digests of attachments, which the store keeps apart
+    (`node.storage.attachments`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,10 @@ class Facts:
     published: date | None = None
     source_grade: str | None = None
     media: bool = False
+    quantities: frozenset[str] = frozenset()
+    """Order of magnitude and unit of each amount, such as 100-999 H87."""
+    values: frozenset[str] = frozenset()
+    """Order of magnitude and currency of each sum of money, such as 1000-9999 EUR."""
     blobs: frozenset[str] = frozenset()
     """Digests of attachments."""
 
@@ -92,6 +100,10 @@ class Facts:
             "conveyance": self.conveyance,
             "detection": self.detection,
             "outcome": self.outcome,
+            "health_safety": _YES if self.health_safety else None,
+            "pictures": _YES if self.media else None,
+            "quantity": self.quantities,
+            "value": self.values,
             BLOB: self.blobs,
             **self.route,
         }
@@ -154,6 +166,8 @@ def of_seizure(groups: Mapping[str, Any]) -> Facts:
         published=published,
         source_grade=grade if isinstance(grade, str) and len(grade) == 1 else None,
         media=bool(_list(groups.get("media"))) or bool(_list(mapping(groups.get("documents")).get("media"))),
+        quantities=_bands(groups, "quantity", "amount", "unit"),
+        values=_bands(groups, "value", "money", "currency"),
         blobs=digests(groups),
     )
 
@@ -235,6 +249,23 @@ def brand_key(written: str) -> str:
 def _brands(items: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     written = (text for item in items for text in _list(item.get("brands")))
     return _set(brand_key(text) for text in written if isinstance(text, str) and len(text) <= MAX_VALUE)
+
+
+def _bands(groups: Mapping[str, Any], group: str, member: str, unit: str) -> frozenset[str]:
+    """Read the orders of magnitude out of the figures, and where they are withheld out of the bands."""
+    found: list[Any] = []
+    for item in objects(groups.get(group)):
+        figure = mapping(item.get(member))
+        number = decimal_of(figure.get("n"))
+        if number is not None:
+            found.append(_with_unit(band(number), figure.get(unit)))
+    if not found:
+        found = [_with_unit(item.get("band"), item.get(unit)) for item in objects(groups.get(f"{group}_band"))]
+    return _set(found)
+
+
+def _with_unit(magnitude: Any, unit: Any) -> Any:
+    return f"{magnitude} {unit}" if readable(magnitude) and readable(unit) else magnitude
 
 
 def _code_of(value: Any) -> Any:

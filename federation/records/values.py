@@ -125,6 +125,18 @@ def decimal_of(written: object) -> Decimal | None:
     return Decimal(written) if isinstance(written, str) and DECIMAL.fullmatch(written) else None
 
 
+def band(number: Decimal) -> str:
+    """Name the decimal order of magnitude that a number lies in.
+
+    >>> [band(decimal_of(text)) for text in ("0.5", "1", "9.9", "10", "1234")]
+    ['<1', '1-9', '1-9', '10-99', '1000-9999']
+    """
+    if number < 1:
+        return "<1"
+    digits = len(str(int(number)))
+    return f"{10 ** (digits - 1)}-{10**digits - 1}"
+
+
 def when(kinds: str = "date_kind") -> Check:
     """`When`: what happened, on which day as far as known, until when."""
     check = members({"kind": code(kinds), "on": day, "until": day, **_about, "tz": _zone}, "kind", "on")

@@ -1,21 +1,31 @@
-"""The word index follows the records, in batches from a stored position; receiving never waits for it."""
+"""What records are found by follows them, in batches from a stored position; receiving never waits for it.
+
+Words, names, numbers and lines are made together, from the groups that are held, in use and in time. A version that
+changes behind the position is put anew in the transaction that changes it (`again`).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
+from federation.records import get_schema
+from federation.records.traces import traces
 from node.services import bodies
-from node.storage import followers, fulltext, records
+from node.storage import followers, fulltext, indexes, records
 from node.storage.tables import record
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, Row
 
     from node.storage.database import Database
 
 BATCH: Final = 250
+FACETS: Final = "facets"
+"""Versions up to this follower's position were kept before some filters existed; indexing adds what they lack."""
 
 
 def follow(database: Database, *, now: int) -> bool:
@@ -37,23 +47,36 @@ def follow(database: Database, *, now: int) -> bool:
             .where(record.c.id > start, record.c.id <= last[-1], records.in_time(now))
             .order_by(record.c.id)
         )
-        texts = [
-            (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows
-        ]
-        fulltext.put(connection, texts)
+        entries = [entry(row, bodies.read_row(row)[0]) for row in rows]
+        indexes.put(connection, entries)
+        if start < followers.position(connection, FACETS):
+            records.complete_facets(connection, [(one.record, one.day, one.facets) for one in entries])
         followers.advance(connection, fulltext.NAME, last[-1], now=now)
     return True
 
 
 def again(connection: Connection, row_id: int) -> None:
-    """Index a version anew whose row was indexed before with other content, or is behind the position anyway."""
+    """Index a version anew that is in use again, or says something else; the follower has not come by: it will."""
     if row_id > followers.position(connection, fulltext.NAME):
         return
-    fulltext.forget(connection, [row_id])
     row = connection.execute(records.visible().where(record.c.id == row_id)).first()
-    if row is not None:
-        words = fulltext.words_in(dict(bodies.reopen_row(row).groups))
-        fulltext.put(connection, [(row.id, " ".join([row.title, *words]))])
+    if row is None:
+        indexes.forget(connection, [row_id])
+    else:
+        indexes.put(connection, [entry(row, bodies.read_row(row)[0])])
+
+
+def entry(row: Row[Any], groups: Mapping[str, Any]) -> indexes.Entry:
+    """What a version is found by: its title, and what these groups say."""
+    facets = get_schema(row.sch).facets(groups)
+    return indexes.Entry(
+        record=row.id,
+        words=" ".join([row.title, *fulltext.words_in(dict(groups))]),
+        traces=traces(groups),
+        day=facets.day or records.NO_DAY,
+        handling=row.handling,
+        facets={(field, value) for field, value, _, _ in records.facet_values(row.id, row.kind, row.iss, facets)},
+    )
 
 
 def lag(database: Database) -> int:

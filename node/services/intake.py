@@ -43,7 +43,7 @@ from node.services import (
 )
 from node.services.stopping import RecallRules
 from node.services.verifiers import Verifiers
-from node.storage import bounds, duties, feeds, followers, fulltext, quarantine, recalls, records, remarks
+from node.storage import bounds, duties, feeds, quarantine, recalls, records, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -581,9 +581,8 @@ def _rewrite(
         connection, row.id, disclosures=disclosures, mask=mask, title=opened.title, gc=gc, handling=handling,
         pending=pending, day=opened.facets.day,
     )  # fmt: skip
-    if row.state in records.LIVE and row.id <= followers.position(connection, fulltext.NAME):
-        # The word index has passed this row, and does not come back to it.
-        fulltext.put(connection, [(row.id, " ".join([opened.title, *fulltext.words_in(dict(opened.groups))]))])
+    if row.state in records.LIVE:
+        indexing.again(connection, row.id)
 
 
 def retry(connection: Connection, row: Row[Any], *, node: str, directory: Directory, now: int) -> inbox.Effect:

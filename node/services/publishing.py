@@ -220,6 +220,7 @@ class Publisher:
             schema = get_schema(row.sch)
             facets = schema.facets(bodies.reopen_row(row).groups)
             records.drop_facets(connection, row.id, row.kind, row.iss, facets)
+            records.forget_words(connection, row.id)
         if old:
             records.set_state(connection, [row.id for row in old], "superseded")
 

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from federation.feed import parse_leaf
 from federation.records import get_schema
-from node.services import bodies, erasing
+from node.services import bodies, erasing, indexing
 from node.services.outgoing import Outgoing, Terms
-from node.storage import cases, feeds, fulltext, records
+from node.storage import cases, feeds, records
 from node.storage.tables import disclosure, entry_out
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def resume(
         records.set_state(connection, [one.id for one in older if one.state == records.RESTRICTED], "superseded")
         groups = bodies.reopen_row(row).groups
         records.add_facets(connection, row.id, row.kind, row.iss, get_schema(row.sch).facets(groups))
-        fulltext.put(connection, [(row.id, " ".join([row.title, *fulltext.words_in(dict(groups))]))])
+        indexing.again(connection, row.id)
         resumed += 1
         if iss == node:
             grown |= _offer_again(connection, row, by=by, now=now, token=token)

@@ -25,8 +25,8 @@ from federation.envelope import reopen_record
 from federation.errors import NotFound, ProblemType
 from federation.records import get_schema
 from federation.revocation import is_void, revoked_record_keys
-from node.services import bodies, erasing, keeping
-from node.storage import fulltext, holds, quarantine, recalls, records, remarks
+from node.services import bodies, erasing, indexing, keeping
+from node.storage import holds, quarantine, recalls, records, remarks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -301,8 +301,6 @@ def _bring_back(connection: Connection, iss: str, rid: str, before: Mapping[str,
             continue
         records.set_state(connection, [row.id], state)
         if state in records.LIVE:
-            opened = bodies.reopen_row(row)
-            groups = dict(opened.groups)
+            groups = bodies.reopen_row(row).groups
             records.add_facets(connection, row.id, row.kind, row.iss, get_schema(row.sch).facets(groups))
-            words = " ".join([row.title, *fulltext.words_in(groups)])
-            fulltext.put(connection, [(row.id, words)])
+            indexing.again(connection, row.id)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from alembic.script import Script
 
+_T = TypeVar("_T")
+PART: Final = 500
+"""Values that one statement names."""
 BUSY_MILLISECONDS: Final = 30_000
 """How long a SQLite writer waits for another one before it gives up."""
 POOL_SIZE: Final = 8
@@ -129,6 +132,11 @@ def insert_rows(connection: Connection, table: Table, columns: tuple[str, ...], 
     with driver.cursor() as cursor, cursor.copy(_copy(table.name, columns)) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def parts(values: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """A list in pieces that one statement can name: a database bounds the values of a statement."""
+    return (values[start : start + PART] for start in range(0, len(values), PART))
 
 
 def allocate(connection: Connection, table: Table, count: int) -> Sequence[int]:

@@ -26,7 +26,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal,
     or_,
     select,
     update,
@@ -36,8 +35,8 @@ from sqlalchemy import delete as sql_delete
 from federation.keeping import time_of
 from federation.ports import Held, HeldVersion
 from federation.records.facts import BLOB
-from node.storage import attachments, bounds, counts, fulltext, roads
-from node.storage.database import allocate, insert_rows
+from node.storage import attachments, bounds, counts, indexes, lines, roads, searching
+from node.storage.database import allocate, insert_rows, parts
 from node.storage.tables import facet, record, shared, tombstone
 
 if TYPE_CHECKING:
@@ -229,6 +228,21 @@ def add_facets(connection: Connection, row_id: int, kind: str, iss: str, facets:
     insert_rows(connection, facet, _FACET_COLUMNS, list(facet_values(row_id, kind, iss, facets)))
 
 
+def complete_facets(connection: Connection, rows: Iterable[tuple[int, str, Collection[tuple[str, str]]]]) -> None:
+    """Add the filter values that versions lack: (record, day, facets)."""
+    for row_id, day, wanted in rows:
+        there = set(
+            connection.execute(
+                select(facet.c.field, facet.c.value).where(
+                    facet.c.record == row_id, facet.c.field.in_(sorted({field for field, _ in wanted})),
+                    facet.c.value.in_(sorted({value for _, value in wanted})),
+                )
+            ).tuples()
+        )  # fmt: skip
+        missing = sorted(set(wanted) - there)
+        insert_rows(connection, facet, _FACET_COLUMNS, [(field, value, day, row_id) for field, value in missing])
+
+
 def change_facets(connection: Connection, row_id: int, *, kind: str, iss: str, before: Facets, after: Facets) -> None:
     """Be found by other values: only those that differ are written."""
     old, new = (set(facet_values(row_id, kind, iss, facets)) for facets in (before, after))
@@ -250,6 +264,7 @@ def replace_handling(connection: Connection, row_id: int, *, handling: str, gc: 
         .where(record.c.id == row_id)
         .values(handling=handling, gc=gc, keep_until=keep_until, review_by=review_by)
     )
+    lines.rebind(connection, row_id, handling)
     counts.changed(connection, [row_id])
 
 
@@ -341,8 +356,8 @@ def delete(connection: Connection, row_id: int) -> None:
 
 
 def forget_words(connection: Connection, row_id: int) -> None:
-    """Take a version out of the full-text index."""
-    fulltext.forget(connection, [row_id])
+    """Take a version out of what it is found by beyond filters: words, names, numbers and its line."""
+    indexes.forget(connection, [row_id])
 
 
 def bury(connection: Connection, *, iss: str, rid: str, ver: int, jwt: str, now: int) -> None:
@@ -370,29 +385,26 @@ def search(
     `before` is the (day, id) of the last row of the page before: keyset paging. `ids` narrows to rows that another
     index found; `now` to those whose time of keeping is not over.
     """
-    statement = visible()
-    if now is not None:
-        statement = statement.where(in_time(now))
-    sort_day = func.coalesce(record.c.day, literal(NO_DAY))
-    for field, values in filters.items():
-        exists = (
-            select(facet.c.record)
-            .where(facet.c.field == field, facet.c.value.in_(sorted(values)))
-        )  # fmt: skip
-        statement = statement.where(record.c.id.in_(exists))
-    if ids is not None:
-        statement = statement.where(record.c.id.in_(list(ids)))
-    if day_from is not None:
-        statement = statement.where(sort_day >= day_from)
-    if day_to is not None:
-        # A day that is only known as a month or a year is stored as its first day.
-        statement = statement.where(sort_day <= day_to, sort_day != NO_DAY)
-    if before is not None:
-        day, row_id = before
-        older = sort_day < day
-        statement = statement.where(older | and_(sort_day == day, record.c.id < row_id))
-    statement = statement.order_by(sort_day.desc(), record.c.id.desc()).limit(limit)
-    return list(connection.execute(statement))
+    wanted = searching.Wanted(filters=filters, day_from=day_from, day_to=day_to, ids=ids)
+    found: list[Row[Any]] = []
+    while len(found) < limit:
+        places = searching.places(connection, wanted, limit=limit, before=before)
+        there = in_use(connection, [row_id for _, row_id in places], now=now)
+        found.extend(there[row_id] for _, row_id in places if row_id in there)
+        if len(places) < limit:
+            break
+        before = places[-1]
+    return found[:limit]
+
+
+def in_use(connection: Connection, ids: Sequence[int], *, now: int | None = None) -> dict[int, Row[Any]]:
+    """Those of these versions that are in use, and with `now` in time, by their row."""
+    found: dict[int, Row[Any]] = {}
+    for some in parts(ids):
+        statement = visible().where(record.c.id.in_(some))
+        rows = connection.execute(statement if now is None else statement.where(in_time(now)))
+        found |= {row.id: row for row in rows}
+    return found
 
 
 def count_by_state(connection: Connection, *, now: int | None = None) -> dict[str, int]:

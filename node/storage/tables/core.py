@@ -93,6 +93,7 @@ record = Table(
     UniqueConstraint("iss", "rid", "ver"),
     Index(None, "keep_until"),
     Index(None, "review_by"),
+    Index(None, "day", "id", "state"),
 )
 """Record versions, own and received. `disclosures` holds exactly those that are held, joined by `~`. When content is
 erased, `jwt`, `disclosures` and `title` become empty and (iss, rid, ver, jh) stay. `keep_until` and `review_by` are

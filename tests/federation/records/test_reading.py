@@ -158,6 +158,9 @@ def test_the_facets_of_a_complete_seizure():
         "conveyance": {"sea"},
         "detection": {"risk_profile"},
         "outcome": {"seized"},
+        "pictures": {"yes"},
+        "quantity": {"1000-9999 PR", "100-999 H87"},
+        "value": {"10000-99999 USD", "1000-9999 USD"},
         "blob": {"n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"},
     }
 

@@ -1,0 +1,173 @@
+"""The index of names across spellings: which records have a name that is like the one asked for.
+
+Names, tokens and keys are made by `federation.spelling`, so SQLite and PostgreSQL give the same answers with plain
+tables. A name is kept once, however many records have it, and goes with the last of them.
+
+Left to others: which names a record tells (`federation.records.traces`). Trust: whoever can write to the database can
+hide a record from this index; the records themselves are not touched by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, delete, func, select
+
+from federation import spelling
+from node.storage.database import allocate, insert_rows, parts
+from node.storage.tables.finding import name, name_key, name_record, name_token
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+LOCK: Final = 0x7469646500000036
+"""The lock of whoever changes names on PostgreSQL: two would add the same name."""
+MAX_TOKENS: Final = 300
+"""Tokens of the index that one asked token is compared with in full."""
+MAX_NAMES: Final = 4_000
+"""Names that a question is compared with; of more, those with the rarest tokens."""
+MAX_HITS: Final = 500
+"""Names that a question finds."""
+_NEAR: Final = 60.0
+"""A token that is less like the asked one is not looked at further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """A record with a name like the one asked for: how alike from 0 to 100, and what has the name."""
+
+    record: int
+    score: float
+    what: str
+
+
+def put(connection: Connection, rows: Iterable[tuple[int, Collection[tuple[str, str]]]]) -> None:
+    """File the names of records: (record, [(what, name as written)]). The records have none yet."""
+    wanted = [
+        (record, what, fold)
+        for record, found in rows
+        for what, fold in {(what, spelling.fold(written)) for what, written in found}
+        if fold
+    ]
+    if not wanted:
+        return
+    _lock(connection)
+    ids = _ids(connection, sorted({fold for _, _, fold in wanted}))
+    insert_rows(
+        connection, name_record, ("name", "record", "what"),
+        sorted({(ids[fold], record, what) for record, what, fold in wanted}),
+    )  # fmt: skip
+
+
+def forget(connection: Connection, ids: Collection[int]) -> None:
+    """Take records out, and every name that nobody has any more."""
+    for some in parts(sorted(set(ids))):
+        held = set(connection.scalars(select(name_record.c.name).where(name_record.c.record.in_(some))))
+        if not held:
+            continue
+        _lock(connection)
+        connection.execute(delete(name_record).where(name_record.c.record.in_(some)))
+        for part in parts(sorted(held)):
+            left = set(connection.scalars(select(name_record.c.name).where(name_record.c.name.in_(part)).distinct()))
+            _drop(connection, [one for one in part if one not in left])
+
+
+def like(connection: Connection, asked: str) -> list[Like]:
+    """Records that have a name like `asked`, the most alike first; at most those of `MAX_HITS` names.
+
+    Two of the same score are in the order of their row, newest first.
+    """
+    folded = spelling.fold(asked)
+    near = [_near(connection, token) for token in sorted(spelling.tokens(folded))]
+    names: dict[int, str] = {}
+    # The rarest token tells most; what only the common ones have in common is not like the question anyway.
+    for tokens in sorted((tokens for tokens in near if tokens), key=lambda tokens: _spread(connection, tokens)):
+        left = MAX_NAMES - len(names)
+        if left <= 0:
+            break
+        names |= _with(connection, tokens, left)
+    scored = ((spelling.alike(folded, fold), row) for row, fold in names.items())
+    best = sorted((-score, row) for score, row in scored if score >= spelling.THRESHOLD)
+    scores = {row: -score for score, row in best[:MAX_HITS]}
+    found: dict[int, Like] = {}
+    for part in parts(sorted(scores)):
+        for row in connection.execute(select(name_record).where(name_record.c.name.in_(part))):
+            one = Like(row.record, scores[row.name], row.what)
+            if row.record not in found or (one.score, one.what) > (found[row.record].score, found[row.record].what):
+                found[row.record] = one
+    return sorted(found.values(), key=lambda one: (-one.score, -one.record))
+
+
+def _near(connection: Connection, asked: str) -> list[str]:
+    """Tokens of the index that share a key with an asked one, the most alike first."""
+    statement = (
+        select(name_key.c.token, func.count().label("shared"))
+        .where(name_key.c.key.in_(sorted(spelling.keys(asked))))
+        .group_by(name_key.c.token)
+        .order_by(func.count().desc(), name_key.c.token)
+        .limit(MAX_TOKENS * 10)
+    )
+    scored = [(spelling.token_alike(asked, token), token) for token in connection.scalars(statement)]
+    return [token for score, token in sorted(scored, key=lambda one: (-one[0], one[1])) if score >= _NEAR][:MAX_TOKENS]
+
+
+def _spread(connection: Connection, tokens: Sequence[str]) -> int:
+    """How many names have one of these tokens, as far as it matters."""
+    some = select(name_token.c.name).where(name_token.c.token.in_(tokens)).limit(MAX_NAMES).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _with(connection: Connection, tokens: Sequence[str], limit: int) -> dict[int, str]:
+    """Names that have one of these tokens, those with the likest first."""
+    found: dict[int, str] = {}
+    for token in tokens:
+        if len(found) >= limit:
+            break
+        rows = connection.execute(
+            select(name.c.id, name.c.fold)
+            .join(name_token, name_token.c.name == name.c.id)
+            .where(name_token.c.token == token)
+            .order_by(name.c.id.desc())
+            .limit(limit)
+        )
+        found |= {row.id: row.fold for row in rows}
+    return found
+
+
+def _ids(connection: Connection, folds: Sequence[str]) -> Mapping[str, int]:
+    """The rows of names; those that are new are filed under their tokens and keys."""
+    known: dict[str, int] = {}
+    for part in parts(folds):
+        known |= {row.fold: row.id for row in connection.execute(select(name).where(name.c.fold.in_(part)))}
+    new = [fold for fold in folds if fold not in known]
+    if not new:
+        return known
+    fresh = dict(zip(new, allocate(connection, name, len(new)), strict=True))
+    insert_rows(connection, name, ("id", "fold"), [(row, fold) for fold, row in fresh.items()])
+    postings = sorted((token, row) for fold, row in fresh.items() for token in spelling.tokens(fold))
+    tokens = sorted({token for token, _ in postings})
+    there: set[str] = set()
+    for part in parts(tokens):
+        there |= set(connection.scalars(select(name_token.c.token).where(name_token.c.token.in_(part)).distinct()))
+    insert_rows(connection, name_token, ("token", "name"), postings)
+    keyed = sorted((key, token) for token in tokens if token not in there for key in spelling.keys(token))
+    insert_rows(connection, name_key, ("key", "token"), keyed)
+    return known | fresh
+
+
+def _drop(connection: Connection, rows: Sequence[int]) -> None:
+    """Take names away, and the keys of tokens that no other name has."""
+    if not rows:
+        return
+    tokens = set(connection.scalars(select(name_token.c.token).where(name_token.c.name.in_(rows))))
+    connection.execute(delete(name_token).where(name_token.c.name.in_(rows)))
+    connection.execute(delete(name).where(name.c.id.in_(rows)))
+    for part in parts(sorted(tokens)):
+        left = set(connection.scalars(select(name_token.c.token).where(name_token.c.token.in_(part)).distinct()))
+        connection.execute(delete(name_key).where(name_key.c.token.in_([one for one in part if one not in left])))
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(LOCK)))

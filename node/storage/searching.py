@@ -1,0 +1,162 @@
+"""The places of a result: which versions fulfil all filters, newest day first, as (day, row), page by page.
+
+There are three ways, and the counts of the filters choose: from the rows of the rarest filter, when these are few;
+along the days, when all filters are common, because then a page is soon full; from rows that another index found. Only
+narrow tables are read, never the signed content; each filter more costs a look into the key of `facet`. Both databases
+are given the same statements, because the same way is the shorter one in both.
+
+Left to others: whether what is found may be shown (`records.visible`, `federation.grants.may`), and facets that are the
+record's own (`records.facet_values`). Trust: filters are values, never text of a statement.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection, bindparam, text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import BindParameter
+
+Place = tuple[str, int]
+"""(day, row): the day is ISO, empty where a record tells none."""
+FEW: Final = 60_000
+"""Rows of the rarest filter up to which they are all looked at: so many looks take about a tenth of a second."""
+_IN_USE: Final = "r.state IN ('released', 'received')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What places are wanted: one of the values of every filter, within the days, both included."""
+
+    filters: Mapping[str, Collection[str]]
+    day_from: str | None = None
+    day_to: str | None = None
+    ids: Collection[int] | None = None
+    """Only these rows, which have a line."""
+
+
+def places(connection: Connection, wanted: Wanted, *, limit: int, before: Place | None = None) -> list[Place]:
+    """Up to `limit` places behind `before`, newest day first, then newest row."""
+    filters = [(field, sorted(values)) for field, values in sorted(wanted.filters.items())]
+    if wanted.ids is not None:
+        return _of_rows(connection, wanted, filters, limit=limit, before=before)
+    counted = sorted((_count(connection, field, values), field, values) for field, values in filters)
+    ordered = [(field, values) for _, field, values in counted]
+    if counted and counted[0][0] <= FEW:
+        return _of_rarest(connection, wanted, ordered, limit=limit, before=before)
+    return _by_day(connection, wanted, ordered, limit=limit, before=before)
+
+
+def _count(connection: Connection, field: str, values: Sequence[str]) -> int:
+    """How many rows a filter has, as far as it matters."""
+    statement = (
+        "SELECT count(*) FROM (SELECT 1 FROM facet WHERE field = :field AND value IN :values LIMIT :few) AS counted"
+    )
+    return int(
+        connection.scalar(
+            text(statement).bindparams(bindparam("values", expanding=True)),
+            {"field": field, "values": list(values), "few": FEW + 1},
+        )
+        or 0
+    )
+
+
+def _of_rarest(
+    connection: Connection, wanted: Wanted, filters: Sequence[tuple[str, Sequence[str]]], *, limit: int,
+    before: Place | None,
+) -> list[Place]:  # fmt: skip
+    (field, values), *others = filters
+    bounds, given = _bounds("f.day", "f.record", wanted, before)
+    looks, more = _looks("f.record", others)
+    # A record may have two of the values, and is one place.
+    once = "DISTINCT " if len(values) > 1 else ""
+    statement = (
+        f"SELECT {once}f.day AS day, f.record AS id FROM facet AS f WHERE f.field = :field AND f.value IN :values "  # noqa: S608 - built of constants
+        f"{bounds}{looks}ORDER BY f.day DESC, f.record DESC LIMIT :limit"
+    )
+    return _rows(connection, statement, given | more | {"field": field, "values": list(values), "limit": limit})
+
+
+def _by_day(
+    connection: Connection, wanted: Wanted, filters: Sequence[tuple[str, Sequence[str]]], *, limit: int,
+    before: Place | None,
+) -> list[Place]:  # fmt: skip
+    """Along the index of days, and after it, what tells no day: the databases do not agree where nothing sorts."""
+    found: list[Place] = []
+    if before is None or before[0]:
+        found = _walk(connection, wanted, filters, "r.day", "IS NOT NULL", limit=limit, before=before)
+        before = None
+    if len(found) < limit and wanted.day_from is None and wanted.day_to is None:
+        found += _walk(connection, wanted, filters, "''", "IS NULL", limit=limit - len(found), before=before)
+    return found
+
+
+def _walk(
+    connection: Connection, wanted: Wanted, filters: Sequence[tuple[str, Sequence[str]]], day: str, known: str, *,
+    limit: int, before: Place | None,
+) -> list[Place]:  # fmt: skip
+    bounds, given = _bounds(day, "r.id", wanted, before)
+    looks, more = _looks("r.id", filters)
+    walk = " INDEXED BY ix_record_day_id_state" if connection.dialect.name == "sqlite" else ""
+    statement = (
+        f"SELECT {day} AS day, r.id AS id FROM record AS r{walk} WHERE r.day {known} AND {_IN_USE} {bounds}{looks}"  # noqa: S608 - built of constants
+        "ORDER BY r.day DESC, r.id DESC LIMIT :limit"
+    )
+    return _rows(connection, statement, given | more | {"limit": limit})
+
+
+def _of_rows(
+    connection: Connection, wanted: Wanted, filters: Sequence[tuple[str, Sequence[str]]], *, limit: int,
+    before: Place | None,
+) -> list[Place]:  # fmt: skip
+    bounds, given = _bounds("l.day", "l.record", wanted, before)
+    looks, more = _looks("l.record", filters)
+    if connection.dialect.name == "sqlite":
+        rows = "json_each(:ids) AS given CROSS JOIN line AS l ON l.record = given.value"
+    else:
+        rows = "(SELECT CAST(value AS bigint) AS value FROM json_array_elements_text(CAST(:ids AS json)) AS value) AS given JOIN line AS l ON l.record = given.value"  # noqa: E501
+    statement = (
+        f"SELECT l.day AS day, l.record AS id FROM {rows} WHERE 1 = 1 {bounds}{looks}"  # noqa: S608 - built of constants
+        "ORDER BY l.day DESC, l.record DESC LIMIT :limit"
+    )
+    ids = json.dumps(sorted(wanted.ids or ()))
+    return _rows(connection, statement, given | more | {"ids": ids, "limit": limit})
+
+
+def _bounds(day: str, row: str, wanted: Wanted, before: Place | None) -> tuple[str, dict[str, Any]]:
+    """The conditions over the days, and their values."""
+    parts, given = "", dict[str, Any]()
+    if wanted.day_from is not None:
+        parts += f"AND {day} >= :day_from "
+        given["day_from"] = wanted.day_from
+    if wanted.day_to is not None:
+        # A day that is only known as a month or a year is stored as its first day; what tells none is in no period.
+        parts += f"AND {day} <= :day_to AND {day} <> '' "
+        given["day_to"] = wanted.day_to
+    if before is not None:
+        parts += f"AND {day} <= :before_day AND ({day} < :before_day OR {row} < :before_row) "
+        given |= {"before_day": before[0], "before_row": before[1]}
+    return parts, given
+
+
+def _looks(row: str, filters: Sequence[tuple[str, Sequence[str]]]) -> tuple[str, dict[str, Any]]:
+    """A look into the key of `facet` for each filter."""
+    parts, given = "", dict[str, Any]()
+    for at, (field, values) in enumerate(filters):
+        parts += (
+            f"AND EXISTS (SELECT 1 FROM facet AS f{at} WHERE f{at}.field = :field{at} AND f{at}.value IN :values{at} "  # noqa: S608 - a number
+            f"AND f{at}.record = {row}) "
+        )
+        given |= {f"field{at}": field, f"values{at}": list(values)}
+    return parts, given
+
+
+def _rows(connection: Connection, statement: str, given: Mapping[str, Any]) -> list[Place]:
+    lists: list[BindParameter[Any]] = [bindparam(name, expanding=True) for name in given if name.startswith("values")]
+    found = connection.execute(text(statement).bindparams(*lists), dict(given))
+    return [(row.day, row.id) for row in found]
