@@ -44,6 +44,33 @@ class Attachments(BaseModel):
     )
 
 
+class Matched(BaseModel):
+    """By what a record was found."""
+
+    model_config = _config({"what": "company", "score": 93.2})
+    what: str = Field(description="person, company, holder or brand; container, awb, gtin, reference, ...")
+    score: float = Field(description="From 0 to 100, how well it fits.")
+
+
+class Tally(BaseModel):
+    """A filter value and how many records have it."""
+
+    model_config = _config({"value": "footwear", "records": 12})
+    value: str
+    records: int
+
+
+class Tallies(BaseModel):
+    """Counts of filter values over a result."""
+
+    model_config = _config(
+        {"counted": 12, "complete": True, "fields": {"category": [{"value": "footwear", "records": 12}]}}
+    )
+    counted: int = Field(description="Records that were counted.")
+    complete: bool = Field(description="False: the result is larger, and its newest records were counted.")
+    fields: dict[str, list[Tally]] = Field(description="Filter to its most frequent values.")
+
+
 class Hit(BaseModel):
     """One record of a list."""
 
@@ -72,6 +99,7 @@ class Hit(BaseModel):
     tlp: str
     reference: str | None = Field(default=None, description="What this node calls an own record.")
     attachments: Attachments | None = Field(default=None, description="How complete they are; absent without any.")
+    matched: Matched | None = Field(default=None, description="Where a name or a number was asked for.")
     accepted_at: int
 
 
@@ -87,8 +115,9 @@ class Page(BaseModel):
         }
     )
     records: list[Hit]
-    lag: int = Field(description="Rows that the word index is behind; 0 where no words were asked for.")
-    capped: bool = Field(description="The words match more than was looked through: ask more narrowly.")
+    lag: int = Field(description="Rows that the indexes are behind; 0 where no words, name or number were asked for.")
+    capped: bool = Field(description="What was asked for is in more than was looked through: ask more narrowly.")
+    facets: Tallies | None = Field(default=None, description="Where they were asked for.")
     next: str | None = Field(default=None, description="The cursor of the next page; absent at the end.")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from federation import spelling
 from federation.errors import NotFound
 from node.api.deps import InOffice, MayExplain, MayTrace, MayView, Purpose
 from node.api.documented import answers
@@ -29,6 +30,18 @@ class Filters(BaseModel):
     words: str | None = Field(
         default=None, max_length=MAX_WORDS, description="All of them; the last may be a beginning."
     )
+    name: str | None = Field(
+        default=None, max_length=spelling.MAX_NAME,
+        description="A person, company, right holder or brand, in any spelling or script.",
+    )  # fmt: skip
+    number: str | None = Field(
+        default=None, max_length=MAX_WORDS,
+        description="A container, waybill, GTIN, registration, reference or telephone number, however spaced.",
+    )  # fmt: skip
+    order: Literal["newest", "best"] | None = Field(
+        default=None, description="best: the name or number that fits best first; the default where one is asked for."
+    )
+    facets: bool = Field(default=False, description="Count the filter values over the result.")
     from_: str | None = Field(default=None, alias="from", max_length=10, description="YYYY, YYYY-MM or YYYY-MM-DD.")
     to: str | None = Field(default=None, max_length=10, description="The same; its last day counts.")
     category: Values
@@ -44,6 +57,10 @@ class Filters(BaseModel):
     conveyance: Values
     detection: Values
     outcome: Values
+    health_safety: Values = Field(description="yes: some of the goods endanger health or safety.")
+    pictures: Values = Field(description="yes: with pictures.")
+    quantity: Values = Field(description="Order of magnitude and unit of an amount: 100-999 H87.")
+    value: Values = Field(description="Order of magnitude and currency of a sum: 1000-9999 EUR.")
     node: Values = Field(description="The node that issued it.")
     kind: Values
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
@@ -54,6 +71,10 @@ class Filters(BaseModel):
         given = {name: frozenset(getattr(self, name)) for name in search.FIELDS if getattr(self, name)}
         return Criteria(
             words=self.words,
+            name=self.name,
+            number=self.number,
+            order=self.order,
+            facets=self.facets,
             filters=given,
             day_from=self.from_,
             day_to=self.to,
@@ -62,7 +83,7 @@ class Filters(BaseModel):
         )
 
 
-@router.get("", summary="Find records by filters and words, newest first", **answers(Page))
+@router.get("", summary="Find records by filters, words, names and numbers", **answers(Page))
 def find_records(
     officer: MayView, office: InOffice, filters: Annotated[Filters, Query()], purpose: Purpose = DEFAULT_PURPOSE
 ) -> Page:

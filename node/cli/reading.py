@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from node.app import Home
     from node.services.search import Criteria, Hit, Hits
+    from node.services.tallies import Tallies
 
 PURPOSE: Final = "customs-enforcement"
 LIMIT: Final = 50
@@ -117,12 +118,20 @@ def search(
     kind: Annotated[Many, typer.Option(help="seizure, alert or annotation.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Event on or after: YYYY, YYYY-MM or YYYY-MM-DD.")] = None,
     to: Annotated[str | None, typer.Option("--to", help="Event on or before: YYYY, YYYY-MM or YYYY-MM-DD.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="A person, company, right holder or brand, in any spelling or script.")
+    ] = None,
+    number: Annotated[
+        str | None, typer.Option(help="A container, waybill, GTIN, registration, reference or telephone number.")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="newest, or best where a name or a number is asked for.")] = None,
+    facets: Annotated[bool, typer.Option("--facets", help="Count the filter values over the result.")] = False,
     limit: Limit = LIMIT,
     cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
     by: By = None,
     purpose: Purpose = PURPOSE,
 ) -> None:
-    """Find records that this node holds, own and received, by words and filters."""
+    """Find records that this node holds, own and received, by words, names, numbers and filters."""
     from node.services.search import Criteria
 
     at = session(context)
@@ -139,10 +148,10 @@ def search(
         filters.setdefault(name.strip(), set()).add(value)
     criteria = Criteria(
         words=" ".join(words) if words else None, filters={name: frozenset(values) for name, values in filters.items()},
-        day_from=from_, day_to=to, limit=limit, before=cursor,
+        day_from=from_, day_to=to, limit=limit, before=cursor, name=name, number=number, order=order, facets=facets,
     )  # fmt: skip
     with at.opened() as home:
-        if words:
+        if words or name or number or facets:
             _index(home)
         _find(at, home, criteria, by, purpose)
 
@@ -163,19 +172,41 @@ def _find(at: Session, home: Home, criteria: Criteria, by: str | None, purpose: 
         at.out.result(hits.to_json())
         return
     at.out.table(
-        ("node", "kind", "day", "reference", "title", "TLP", "state", "version", "pictures", "id"),
+        ("node", "kind", "day", "reference", "title", "TLP", "state", "version", "pictures", "found by", "id"),
         [
-            (row.iss, row.kind, row.day, row.reference, row.title, row.tlp, row.state, row.ver, _complete(row), row.rid)
+            (
+                row.iss,
+                row.kind,
+                row.day,
+                row.reference,
+                row.title,
+                row.tlp,
+                row.state,
+                row.ver,
+                _complete(row),
+                "" if row.matched is None else f"{row.matched.what} {row.matched.score:.0f}",
+                row.rid,
+            )
             for row in hits.rows
         ],
         empty="Nothing was found.",
     )
+    if hits.facets is not None:
+        _tell(at, hits.facets)
     if hits.next:
         at.out.say(f"There is more: --cursor {hits.next}")
     if hits.lag:
         at.out.say(f"The index of words is {hits.lag} records behind: a newer one may be missing.")
     if hits.capped:
         at.out.say("The words are in more records than could be looked through: add a filter.")
+
+
+def _tell(at: Session, tallies: Tallies) -> None:
+    """The filter values over the result, one line a filter."""
+    of = "all of the result" if tallies.complete else "the newest of the result"
+    at.out.say(f"Counted over {tallies.counted} records, {of}:")
+    for name, values in tallies.fields.items():
+        at.out.say(f"  {name}: " + ", ".join(f"{value} {n}" for value, n in values))
 
 
 def _complete(row: Hit) -> str:

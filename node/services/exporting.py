@@ -25,7 +25,7 @@ import orjson
 from sqlalchemy import select
 
 from federation.grants import Action, Handling
-from node.services import bodies, readable, search, showing
+from node.services import bodies, candidates, readable, search, showing
 from node.services.importing.report import safe_cell
 from node.storage import audit, exports, records
 from node.storage.tables import draft
@@ -113,13 +113,13 @@ def export_found(database: Database, criteria: Criteria, order: Order, *, node: 
     filters = search.normalised(criteria.filters)
     if not 1 <= criteria.limit <= MAX_RECORDS:
         raise ExportRefused([f"limit: from 1 to {MAX_RECORDS}"])
+    candidates.check(criteria)
     with database.write() as connection:
-        ids = None
-        if criteria.words is not None:
-            ids = search.matching_rows(connection, criteria.words)
+        left = candidates.find(connection, criteria)
         rows = records.search(
             connection, filters=filters, day_from=search.first_day(criteria.day_from),
-            day_to=search.last_day(criteria.day_to), ids=ids, limit=criteria.limit + 1, now=now,
+            day_to=search.last_day(criteria.day_to), ids=None if left is None else left.rows,
+            limit=criteria.limit + 1, now=now,
         )  # fmt: skip
         if len(rows) > criteria.limit:
             raise ExportRefused(

@@ -1,8 +1,8 @@
 """All rows of a database as portable pieces, out of one consistent look; and back, into either kind of database.
 
 A piece is JSON lines: a head with table and columns, then one array a row; bytes are base64. Whichever database it came
-from, it goes into SQLite as well as into PostgreSQL, at the schema revision that the dump names. The word index is not
-in it: it follows the records again after a restore.
+from, it goes into SQLite as well as into PostgreSQL, at the schema revision that the dump names. What is made
+from the records, words and the other indexes, is not in it: it follows them again after a restore.
 
 Trust: whoever writes the pieces chooses what the database says; the caller has checked where they come from.
 """
@@ -24,6 +24,7 @@ from node.storage.tables import (
     draft,
     feed_in,
     feed_out,
+    finding,
     follower,
     metadata,
     nonce,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 PIECE_BYTES: Final = 4_000_000
 """Bytes of a piece, about: what is held in memory at once."""
 ROWS: Final = 500
-_LEFT_OUT: Final = frozenset({nonce.name})
-"""Nonces are of minutes: a restored node is asked by requests with new ones."""
+_LEFT_OUT: Final = frozenset({nonce.name, *(table.name for table in finding.INDEXES)})
+"""Nonces are of minutes: a restored node is asked by requests with new ones. Indexes are made from the records anew."""
 
 
 _LIFE: Final = (record, draft, feed_out, feed_in, disclosure, policy, tombstone)

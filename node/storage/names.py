@@ -73,10 +73,10 @@ def forget(connection: Connection, ids: Collection[int]) -> None:
             _drop(connection, [one for one in part if one not in left])
 
 
-def like(connection: Connection, asked: str) -> list[Like]:
-    """Records that have a name like `asked`, the most alike first; at most those of `MAX_HITS` names.
+def like(connection: Connection, asked: str, *, limit: int) -> list[Like]:
+    """Up to `limit` records that have a name like `asked`, the most alike first, then the newest row.
 
-    Two of the same score are in the order of their row, newest first.
+    At most those of `MAX_HITS` names.
     """
     folded = spelling.fold(asked)
     near = [_near(connection, token) for token in sorted(spelling.tokens(folded))]
@@ -91,12 +91,13 @@ def like(connection: Connection, asked: str) -> list[Like]:
     best = sorted((-score, row) for score, row in scored if score >= spelling.THRESHOLD)
     scores = {row: -score for score, row in best[:MAX_HITS]}
     found: dict[int, Like] = {}
-    for part in parts(sorted(scores)):
-        for row in connection.execute(select(name_record).where(name_record.c.name.in_(part))):
+    for part in parts(list(scores)):
+        statement = select(name_record).where(name_record.c.name.in_(part)).order_by(name_record.c.record.desc())
+        for row in connection.execute(statement.limit(limit)):
             one = Like(row.record, scores[row.name], row.what)
             if row.record not in found or (one.score, one.what) > (found[row.record].score, found[row.record].what):
                 found[row.record] = one
-    return sorted(found.values(), key=lambda one: (-one.score, -one.record))
+    return sorted(found.values(), key=lambda one: (-one.score, -one.record))[:limit]
 
 
 def _near(connection: Connection, asked: str) -> list[str]:

@@ -6,6 +6,7 @@ long beginning finds what it begins.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, delete, or_, select
@@ -36,15 +37,24 @@ def forget(connection: Connection, ids: Collection[int]) -> None:
         connection.execute(delete(number).where(number.c.record.in_(some)))
 
 
-def matching(connection: Connection, keys: Collection[str], *, limit: int) -> dict[int, str]:
-    """Records filed under one of the keys, or under what one of them begins: record and what has the number."""
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A record that has a number: what it is the number of, and whether it is the one asked for or begins with it."""
+
+    record: int
+    what: str
+    exact: bool
+
+
+def matching(connection: Connection, keys: Collection[str], *, limit: int) -> list[Numbered]:
+    """Records filed under one of the keys, then those under what one of them begins; newest rows first."""
     exact = number.c.key.in_(sorted(keys))
     begun = [
         (number.c.key > key) & (number.c.key < key + _LAST)
         for key in sorted(keys)
         if BEGINNING <= len(key) < MAX_KEY
     ]  # fmt: skip
-    found: dict[int, str] = {}
+    found: dict[int, Numbered] = {}
     for condition in (exact, or_(*begun)) if begun else (exact,):
         rows = connection.execute(
             select(number.c.record, number.c.what)
@@ -53,7 +63,7 @@ def matching(connection: Connection, keys: Collection[str], *, limit: int) -> di
             .limit(limit - len(found))
         )
         for row in rows:
-            found.setdefault(row.record, row.what)
+            found.setdefault(row.record, Numbered(row.record, row.what, condition is exact))
         if len(found) >= limit:
             break
-    return found
+    return list(found.values())

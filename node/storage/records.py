@@ -231,15 +231,13 @@ def add_facets(connection: Connection, row_id: int, kind: str, iss: str, facets:
 def complete_facets(connection: Connection, rows: Iterable[tuple[int, str, Collection[tuple[str, str]]]]) -> None:
     """Add the filter values that versions lack: (record, day, facets)."""
     for row_id, day, wanted in rows:
-        there = set(
-            connection.execute(
-                select(facet.c.field, facet.c.value).where(
-                    facet.c.record == row_id, facet.c.field.in_(sorted({field for field, _ in wanted})),
-                    facet.c.value.in_(sorted({value for _, value in wanted})),
-                )
-            ).tuples()
+        there = connection.execute(
+            select(facet.c.field, facet.c.value).where(
+                facet.c.record == row_id, facet.c.field.in_(sorted({field for field, _ in wanted})),
+                facet.c.value.in_(sorted({value for _, value in wanted})),
+            )
         )  # fmt: skip
-        missing = sorted(set(wanted) - there)
+        missing = sorted(set(wanted) - {(row.field, row.value) for row in there})
         insert_rows(connection, facet, _FACET_COLUMNS, [(field, value, day, row_id) for field, value in missing])
 
 

@@ -75,3 +75,6 @@ number = Table(
     sqlite_with_rowid=False,
 )
 """Containers, waybills, GTINs, registrations, references and the like (`federation.records.traces.keys_of`)."""
+
+INDEXES: Final = (line, name, name_record, name_token, name_key, number)
+"""All of them: made from the records, and so in no backup."""
