@@ -28,7 +28,7 @@ from federation.envelope import verify_record
 from federation.errors import DirectoryStale, FederationError, Malformed, Refused, Tombstoned
 from federation.grants import Action, Handling, HandlingRefused, may, strictest
 from federation.policy import decide
-from federation.questions import MAX_AHEAD, PATH, Answer, Hit, Question, parse_answer, text
+from federation.questions import MAX_AHEAD, PATH, Answer, Hit, Question, parse_answer, parse_selector, text
 from federation.records import get_schema
 from federation.replication import LinkDown
 from node.services import matching, tripwires
@@ -213,10 +213,14 @@ class Asker:
         if not 0 < asked.seconds <= MAX_SECONDS:
             raise CriteriaRefused("seconds", f"is a number above 0, at most {MAX_SECONDS:g}")
         try:
-            selector, case = matching.normalised(asked.selector), text(asked.case, "case")
+            case = text(asked.case, "case")
         except Malformed as error:
-            where, _, wrong = str(error).partition(": ")
-            raise CriteriaRefused(where if wrong else "selector", wrong or str(error)) from error
+            raise CriteriaRefused("case", error.detail.removeprefix("case ")) from error
+        try:
+            # As the other side will read it: what it would refuse is not sent.
+            selector = matching.normalised(parse_selector(matching.normalised(asked.selector).to_json()))
+        except Malformed as error:
+            raise CriteriaRefused("selector", error.detail.removeprefix("selector: ")) from error
         until = min(now + int(asked.seconds) + 1, now + MAX_AHEAD)
         return Question(
             id=b64.encode(self.token(16)), selector=selector, purpose=asked.purpose, case=case, until=until

@@ -12,12 +12,12 @@ from node.services import indexing
 from node.services.answering import Answerer
 from node.services.asking import Asked, Asker
 from node.storage import policies
-from tests.federated import Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from federation.directory import Directory
+    from tests.federated import Nodes
 
 PURPOSE = "customs-enforcement"
 GROUPS: dict[str, Any] = {
@@ -45,7 +45,7 @@ class Member:
     def current(self) -> Directory:
         return self.nodes.fed.directory
 
-    def stale(self, now: int) -> bool:  # noqa: ARG002
+    def stale(self, now: int) -> bool:
         return self.late
 
 
