@@ -1,4 +1,4 @@
-"""Questions over real HTTP: KE asks TZ and UG, each behind a socket of its own, and ZA, who takes calls and says nothing."""
+"""Questions over real HTTP: KE asks TZ and UG, each behind a socket, and ZA, who takes calls and says nothing."""
 
 import asyncio
 import json
