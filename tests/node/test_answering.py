@@ -8,10 +8,12 @@ from sqlalchemy import select
 from federation.envelope import verify_record
 from federation.errors import DirectoryStale, FeedEpochRequired, Malformed, Quota
 from federation.questions import Identifier, Question, Selector, parse_answer
+from federation.records.facts import Facets
 from node.services import answering, approvals, holders, matching, recalling, tripwires
 from node.services.stopping import RecallRules
 from node.storage import audit, records, settlements
 from node.storage.tables import disclosure, record
+from tests.evil.peer import EvilPeer
 from tests.factories import make_federation
 from tests.federated import Nodes
 from tests.node.asked import GROUPS, PURPOSE, answered, index, put_in_force
@@ -130,6 +132,47 @@ def test_the_day_is_judged_by_what_the_asker_may_see(nodes):
     month = {"day_from": "2025-05-01", "day_to": "2025-05-01"}
     assert len(asked(nodes, **FOOTWEAR, **month).answers) == 1
     assert asked(nodes, **FOOTWEAR, day_from="2025-05-17", day_to="2025-05-17").answers == ()
+
+
+def dated(seized, place):
+    return {
+        **GROUPS, "case": {**GROUPS["case"], "dates": [{"kind": "seized", "on": seized}]},
+        "place": {"country": "KE", "on": place},
+    }  # fmt: skip
+
+
+def test_a_day_that_only_the_asker_sees_is_found_by_it(light):
+    holding(light, {**QUERY, "groups": ["place", "goods"]}, groups=dated("2024-12-30", "2025-01-02"))
+    assert len(asked(light, **FOOTWEAR, day_from="2025-01-01").answers) == 1
+    holding(light, groups=dated("2025-01-02", "2024-12-30"), reference="R-2")
+    assert len(asked(light, **FOOTWEAR, day_to="2024-12-31").answers) == 1
+
+
+def test_the_order_of_an_answer_tells_no_day_that_is_not_granted(light):
+    put_in_force(light, "KE", {**QUERY, "groups": ["place_coarse", "goods"]})
+    for day in range(11, 20):
+        light.release("KE", dated(f"2025-05-{day}", "2025-05-01"), reference=f"R-{day}")
+    order = [
+        verify_record(one.presentation, directory=FED.directory, now=2**31).rid
+        for one in asked(light, **FOOTWEAR).answers
+    ]
+    assert (len(order), order) == (9, sorted(order, reverse=True))
+
+
+def test_records_of_others_take_no_place_among_the_candidates(light, monkeypatch):
+    holding(light, QUERY)
+    evil = EvilPeer(FED, "UG").record(groups={"goods": GROUPS["goods"]}, iat=light.now)
+    opened = verify_record(evil.shown(), directory=FED.directory, now=light.now)
+    with light.databases["KE"].write() as connection:
+        later = records.NewVersion(
+            iss="UG", rid=opened.rid, ver=1, kind="seizure", sch=opened.sch, jh=opened.jh, jwt=opened.jwt,
+            disclosures=list(opened.disclosures.values()), mask=opened.mask, width=opened.width, iat=light.now,
+            prev=None, handling=json.dumps(dict(opened.handling)), title="", state="received", pending=False, gc=1,
+            facets=Facets(day="2030-01-01", values=opened.facets.values),
+        )  # fmt: skip
+        records.keep(connection, [later], now=light.now)
+    monkeypatch.setattr(answering, "CANDIDATES", 1)
+    assert len(asked(light, **FOOTWEAR).answers) == 1
 
 
 NUMBERS = [
