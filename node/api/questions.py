@@ -34,8 +34,8 @@ def ask(
     With `dry_run` nothing is sent: the answer names who would be asked, and who would not and why. What is shown is not
     kept as a record of this node.
     """
-    if new.peers is None and not new.all_peers:
-        raise invalid([("peers", "is missing", "name the peers to ask, or say all: true")])
+    if (new.peers is None) != new.all_peers:
+        raise invalid([("peers", "is missing, or stands beside all", "name the peers to ask, or say all: true")])
     if office.policy() is None:
         raise problem("no-policy", "no sharing policy was ever activated: nothing is asked of anybody")
     asker = office.asker()

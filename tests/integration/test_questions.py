@@ -171,5 +171,6 @@ def test_a_question_through_the_api_goes_out_by_the_server_s_own_connections(hom
     assert rows(home, "ask") == [("ask", "UG", "transport")]
     nobody = {name: value for name, value in good.items() if name != "peers"}
     wrong = [{"selector": {}}, {"case": ""}, {"case": " "}, {"purpose": "Why"}, {"peers": ["XX"]}, {"peers": ["TZ"]}]
+    wrong.append({"all": True})
     assert {post(body)[0] for body in (nobody, *(good | one for one in wrong))} == {422}
     assert rows(home, "ask") == [("ask", "UG", "transport")]
