@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from bench import (
+    ask,
     bundle,
     changes,
     crypto_bench,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
     "replicate_sqlite": (replicate.sqlite, ("replicate_sqlite", "rss_b")),
     "replicate_postgres": (replicate.on_postgres, ("replicate_postgres", "rss_b_postgres")),
     "statistics": (statistics.run, ("statistics",)),
+    "ask": (ask.run, ("ask",)),
     "pictures_intake": (pictures.intake, ("pictures_intake", "pictures_worker_rss")),
     "pictures_similar": (pictures.similar, ("pictures_similar",)),
     "bundle": (bundle.run, ("bundle",)),

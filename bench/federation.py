@@ -163,9 +163,11 @@ class Federation:
             if report.refused:
                 raise BenchFailed(f"a synthetic record was refused: {report.refused[0]}")
 
-    def start(self, name: str) -> None:
-        """Start a node's server process and wait until it answers."""
+    def start(self, name: str, *others: str) -> None:
+        """Start a node's server process, which serves `others` under their paths too, and wait until it answers."""
         command = [*COMMAND, "--home", str(self.folder / name), "serve"]
+        if others:
+            command += [str(self.folder / each) for each in (name, *others)]
         with (self.folder / f"{name}.log").open("ab") as output:
             process = psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         self.processes[name] = process
@@ -173,7 +175,9 @@ class Federation:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{self.address(name)}/health/live", trust_env=False).is_success:
+                if httpx.get(
+                    f"{self.address(name)}{self.homes[name].settings.served_prefix}/health/live", trust_env=False
+                ).is_success:
                     return
             if process.poll() is not None:
                 break

@@ -42,6 +42,7 @@ FLOORS = {
     "review_rss": Floor(300, at_most=True),
     "recall": Floor(100, at_most=True),
     "recall_p95": Floor(100, at_most=True),
+    "ask_p95": Floor(1_000, at_most=True),
     "bundle_ratio": Floor(0.7),
     "rss_b": Floor(250, at_most=True),
     # "The same": what 15 000 records more may add is what an allocator keeps, not what the records weigh.

@@ -42,6 +42,8 @@ from node.services import (
     settling,
     sweeping,
 )
+from node.services.answering import Answerer
+from node.services.asking import Asker
 from node.services.bundles import Maker as BundleMaker
 from node.services.bundles import Taker as BundleTaker
 from node.services.exchange import Chore, Exchange
@@ -210,16 +212,30 @@ class Home:
 
     def fetcher(self, client: AsyncClient) -> attachments.Fetcher:
         """Who fetches attachments from peers."""
-
-        def link(peer: str) -> PeerLink:
-            return PeerLink(
-                peer=peer, node=self.settings.id, client=client, directory=self.membership.current,
-                signer=self.signer("http"), clock=self.clock,
-            )  # fmt: skip
-
         return attachments.Fetcher(
             node=self.settings.id, database=self.database, blobs=self.blobs(), workshop=self.workshop,
-            spool=self.settings.home / SPOOL, link=link, clock=self.clock,
+            spool=self.settings.home / SPOOL, link=partial(self._link, client), clock=self.clock,
+        )  # fmt: skip
+
+    def _link(self, client: AsyncClient, peer: str) -> PeerLink:
+        return PeerLink(
+            peer=peer, node=self.settings.id, client=client, directory=self.membership.current,
+            signer=self.signer("http"), clock=self.clock,
+        )  # fmt: skip
+
+    def asker(self, client: AsyncClient) -> Asker:
+        """Who asks other nodes for this node's officers."""
+        return Asker(
+            node=self.settings.id, database=self.database, membership=self.membership, policy=self.policy,
+            link=partial(self._link, client), clock=self.clock, token=os.urandom,
+        )  # fmt: skip
+
+    def answerer(self) -> Answerer:
+        """Who answers other nodes' questions."""
+        settings = self.settings
+        return Answerer(
+            node=settings.id, database=self.database, membership=self.membership,
+            contact=settings.duty_contact or settings.name, per_day=settings.questions_per_day,
         )  # fmt: skip
 
     def _fetch_if_due(self) -> None:
@@ -433,12 +449,14 @@ def build(home: Home) -> FastAPI:
         peer_inbox,
         peer_inventories,
         peer_log,
+        peer_query,
         peer_relay,
         pictures,
         policies,
         prefix,
         problems,
         proposals,
+        questions,
         recalls,
         records,
         releases,
@@ -489,6 +507,7 @@ def build(home: Home) -> FastAPI:
         app.include_router(face_of_peers.router(face))
     app.include_router(peer_blobs.router(face, home.blobs()))
     app.include_router(peer_inventories.router(face, home.reconciler()))
+    app.include_router(peer_query.router(face, home.answerer()))
     office = deps.Office(
         settings=home.settings,
         database=home.database,
@@ -498,11 +517,12 @@ def build(home: Home) -> FastAPI:
         publisher=home.publisher,
         policy=home.policy,
         clock=home.clock,
+        asker=partial(home.asker, loops.client),
     )
     deps.open_office(app, office)
     for face_of_officers in (
         records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
-        remarks, statistics, health,
+        remarks, questions, statistics, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

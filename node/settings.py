@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from federation.addresses import Guard
 from federation.grants import Handling, HandlingRefused
+from federation.questions import MAX_TEXT
 
 FILE: Final = "node.toml"
 NODE_ID: Final = re.compile(r"[A-Z][A-Z0-9-]{1,31}")
@@ -84,6 +85,10 @@ class Settings:
     """Days from a recall's stop of use to its erasure."""
     recall_limit: int = 100
     """Recalls of one originator in an hour that take effect without a person; own ones without a second officer."""
+    questions_per_day: int = 200
+    """Questions of one peer that are answered in a day."""
+    duty_contact: str = ""
+    """Whom a peer is told to ask that was told of a hit; empty: the node's name."""
     views_per_day: int = 200
     """More views than this of one officer in a day raise an alarm; 0: none do."""
     log_level: str = "info"
@@ -156,6 +161,8 @@ _KEYS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "retention": {"seizure_months": int, "alert_months": int, "annotation_months": int},
     "blobs": {"url": str, "endpoint": str, "region": str, "credentials": str},
     "recall": {"grace_days": (int, float), "limit": int},
+    "questions": {"per_day": int},
+    "duty": {"contact": str},
     "audit": {"views_per_day": int},
     "log": {"level": str},
 }
@@ -163,6 +170,7 @@ KINDS: Final = ("administration", "rilo", "oversight")
 MAX_VERIFIERS: Final = 16
 MAX_PORT: Final = 65_535
 DEFAULT_VIEWS: Final = 200
+DEFAULT_QUESTIONS: Final = 200
 MAX_VIEWS: Final = 1_000_000
 MAX_MONTHS: Final = 1_200
 """A hundred years: longer is forever, and forever is to leave the setting out."""
@@ -220,6 +228,20 @@ def _views(values: dict[str, Any]) -> int:
     return views
 
 
+def _questions(values: dict[str, Any]) -> int:
+    number: int = values.get("per_day", DEFAULT_QUESTIONS)
+    if not 0 <= number <= MAX_VIEWS:
+        raise SettingsRefused(f"{FILE}: questions.per_day is a number from 0 (none are answered) to {MAX_VIEWS}")
+    return number
+
+
+def _contact(values: dict[str, Any]) -> str:
+    contact: str = values.get("contact", "").strip()
+    if len(contact) > MAX_TEXT or not contact.isprintable():
+        raise SettingsRefused(f"{FILE}: duty.contact is one line of text of at most {MAX_TEXT} characters")
+    return contact
+
+
 def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
     node, handling = values["node"], values["handling"]
     if not NODE_ID.fullmatch(str(node.get("id", ""))):
@@ -268,6 +290,8 @@ def _check(home: Path, values: dict[str, dict[str, Any]]) -> Settings:
         directory_url=values["directory"].get("url"),
         directory_poll_seconds=float(values["directory"].get("poll_seconds", 300.0)),
         handling=floor,
+        questions_per_day=_questions(values["questions"]),
+        duty_contact=_contact(values["duty"]),
         views_per_day=_views(values["audit"]),
         retention={key.removesuffix("_months"): months for key, months in values["retention"].items()},
         recall_grace_days=float(values["recall"].get("grace_days", 7.0)),

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from crypto import httpsig, sdjwt_form
-from federation import directory, envelope, feed, inbox, inventories, nodecard, pages, receipts, trust
+from federation import directory, envelope, feed, inbox, inventories, nodecard, pages, questions, receipts, trust
 from federation.errors import ProblemType
 from node import __version__, errors, settings
 from node.api import peer
@@ -86,6 +86,7 @@ def test_the_operators_page_has_every_setting_with_its_default(setting, tmp_path
         "handling.evidence": found.handling["evidence"],
         "recall.grace_days": f"{found.recall_grace_days:g}",
         "recall.limit": str(found.recall_limit),
+        "questions.per_day": str(found.questions_per_day),
         "audit.views_per_day": str(found.views_per_day),
         "log.level": found.log_level,
         "blobs.url": found.blobs,
@@ -129,6 +130,13 @@ LIMITS = {
     "page": (pages.MAX_ENTRIES, pages.MAX_PAGE_BYTES),
     "body of a request": (peer.MAX_BODY,),
     "quarantined entries named in a receipt": (receipts.MAX_LISTED,),
+    "question": (
+        questions.MAX_QUESTION_BYTES,
+        questions.MAX_TEXT,
+        questions.MAX_FILTERS,
+        questions.MAX_VALUES,
+    ),
+    "answer": (questions.MAX_ANSWER_BYTES, questions.MAX_ANSWERS, questions.MAX_HITS),
     "inventory": (inventories.MAX_INVENTORY_BYTES, inventories.MAX_ROWS),
     "directory": (directory.MAX_DIRECTORY_BYTES, trust.MAX_METADATA_BYTES),
     "node card": (nodecard.MAX_CARD_BYTES, nodecard.MAX_KEYS),

@@ -14,7 +14,7 @@ from federation.policy.classes import Classes, classify, decide_classes
 from federation.policy.compile import CompiledPolicy, compile_policy
 from federation.policy.decision import Decision, Obligations, Outcome
 from federation.policy.diff import Change, Difference, diff
-from federation.policy.evaluate import decide, decide_all
+from federation.policy.evaluate import decide, decide_all, hit_groups
 from federation.policy.explain import Reason
 from federation.policy.letter import Example, Kind, write_letter
 from federation.policy.model import Effect, Instrument, Mode, Policy, Relay, Rule, Terms, When
@@ -52,6 +52,7 @@ __all__ = [
     "decide_all",
     "decide_classes",
     "diff",
+    "hit_groups",
     "load_policy",
     "relayed",
     "write_letter",

@@ -93,6 +93,23 @@ def decide(
     )[0]
 
 
+def hit_groups(outcome: Outcome) -> frozenset[str]:
+    """Return the groups over which the recipient may learn that something is held: none without a rule for a hit.
+
+    A hit rule names no groups. It means all that cannot name somebody and that no rule withholds from the recipient:
+    what is withheld is not told by way of a hit either, and a name needs a rule that says so.
+    """
+    ground = outcome.ground
+    if not outcome.asked & ground.hit:
+        return frozenset()
+    denied, rules = 0, outcome.mask >> ground.policy.count & ground.policy.withholds
+    for place, covered in enumerate(ground.covers):
+        if rules >> place & 1:
+            denied |= covered
+    kept = {name for place, name in enumerate(ground.names) if not denied >> place & 1}
+    return frozenset(kept - ground.facts.record.nominal)
+
+
 class Evaluation:
     """The outcomes of one call, each distinct mask once."""
 

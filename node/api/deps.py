@@ -23,6 +23,7 @@ from crypto.errors import CryptoError
 from federation.policy import CompiledPolicy
 from node.api.problems import MAX_NAME, finding, invalid, problem
 from node.auth import ROLES, Officer, Right, TokenRefused, read_token
+from node.services.asking import Asker
 from node.services.exchange import Exchange
 from node.services.membership import Membership
 from node.services.publishing import Publisher
@@ -50,6 +51,8 @@ class Office:
     publisher: Callable[[], Publisher]
     policy: Callable[[], CompiledPolicy | None]
     clock: Callable[[], int]
+    asker: Callable[[], Asker]
+    """Who asks other nodes, with the connections of this process."""
 
     def officer(self, token: str) -> Officer:
         """The officer whom a token names, now."""

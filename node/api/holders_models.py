@@ -55,6 +55,20 @@ class PassedOn(BaseModel):
     groups: list[str]
 
 
+class Answered(BaseModel):
+    """What a peer was told that asked."""
+
+    model_config = ConfigDict(extra="forbid")
+    recipient: str
+    what: Literal["query", "hit"] = Field(description="Groups of the record, or only that something is held.")
+    at: int
+    ver: int
+    groups: list[str]
+    purpose: str
+    legal: list[str]
+    policy_version: int
+
+
 class Seen(BaseModel):
     """Who looked at it here."""
 
@@ -93,6 +107,12 @@ class Holders(BaseModel):
                 "passed_on": [
                     {"hub": "RILO-ESA", "recipient": "UG", "ver": 1, "at": 1767690100, "groups": ["goods"]}
                 ],
+                "answered": [
+                    {
+                        "recipient": "ZA", "what": "query", "at": 1767690200, "ver": 1, "groups": ["goods"],
+                        "purpose": "customs-enforcement", "legal": ["MAA-2019"], "policy_version": 3,
+                    }
+                ],
                 "seen": [{"action": "view", "at": 1767691000, "purpose": "customs-enforcement", "ver": 1}],
             }
         },
@@ -102,6 +122,7 @@ class Holders(BaseModel):
     own: bool
     recipients: list[Holder]
     passed_on: list[PassedOn]
+    answered: list[Answered] = Field(description="To peers that asked (`POST /cnp/1/query`).")
     seen: list[Seen]
     recall: Recall | None = None
 

@@ -17,6 +17,7 @@ import typer
 from node import __version__
 from node.cli import (
     alerts,
+    asking,
     audit,
     bench,
     bundles,
@@ -96,6 +97,7 @@ for _family in (
     bundles,
     evidence,
     reading,
+    asking,
     statistics,
     pictures,
     policy,

@@ -75,6 +75,16 @@ def _more(found: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[
             ],
         ),
         (
+            "Told to peers that asked:", ("to", "what", "version", "groups", "at", "purpose"),
+            [
+                (
+                    row["recipient"], row["what"], row["ver"], ", ".join(row["groups"]), instant(row["at"]),
+                    row["purpose"],
+                )
+                for row in found["answered"]
+            ],
+        ),
+        (
             "Looked at here by:", ("who", "what", "at", "purpose"),
             [(row["actor"], row["action"], instant(row["at"]), row["purpose"]) for row in found["seen"]],
         ),

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from federation.grants import Handling
-from federation.policy import Classes, Outcome, classify, decide_classes
+from federation.policy import Classes, Outcome, classify, decide, decide_classes
 from federation.records import get_schema
 from node.services import bodies
 
@@ -127,6 +127,32 @@ def for_one(
     """The outcome for one recipient."""
     ((outcome, _),) = outcomes(own, classify(policy, (recipient,)), now=now, approved=approved)[0]
     return outcome
+
+
+def for_question(
+    own: Own,
+    recipient: Recipient,
+    policy: CompiledPolicy,
+    *,
+    purpose: str,
+    now: int,
+    approved: Mapping[str, frozenset[str]] | None,
+) -> Outcome:
+    """The outcome for one recipient who asks for a purpose."""
+    plain = _asked(own, recipient, policy, purpose=purpose, now=now, second=False)
+    if not policy.needing_release:
+        return plain
+    released = _asked(own, recipient, policy, purpose=purpose, now=now, second=True)
+    return covered_by(plain, released, (approved or {}).get(recipient.id))
+
+
+def _asked(
+    own: Own, recipient: Recipient, policy: CompiledPolicy, *, purpose: str, now: int, second: bool
+) -> Outcome:  # fmt: skip
+    return decide(
+        record=own.attributes, recipient=recipient, policy=policy, now=now, purpose=purpose, floor=own.floor,
+        issued=own.row.iat, second_release=second,
+    ).outcome  # fmt: skip
 
 
 def _decide(own: Own, classes: Classes, *, now: int, second: bool) -> list[tuple[Outcome, int]]:

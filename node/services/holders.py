@@ -4,6 +4,8 @@ For a record of this node's own it is the whole answer as far as this node can k
 reported that they passed on. For a record of somebody else it is who looked at it here and to whom this node passed it
 on: who else has it, its issuer knows.
 
+What peers were told that asked stands beside it.
+
 Trust: a receipt binds the node that signed it, a hub's report the hub. The rows at home are under the log's
 checkpoints.
 """
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from node.storage.database import Database
 
 SEEN: Final = ("view", "export")
+ANSWERED: Final = ("query", "hit")
+"""What was told to a peer that asked: groups of the record, or that something is held."""
 
 
 def holders(database: Database, *, node: str, rid: str, iss: str | None = None) -> dict[str, Any]:
@@ -58,6 +62,15 @@ def holders(database: Database, *, node: str, rid: str, iss: str | None = None) 
         for name, view in views.items()
     ]
     value["passed_on"] = passed
+    value["answered"] = [
+        {
+            "recipient": row.recipient, "what": row.action, "at": row.at, "ver": row.ver,
+            "groups": _listed(row.groups), "purpose": row.purpose, "legal": _listed(row.legal),
+            "policy_version": row.policy_version,
+        }
+        for row in rows
+        if row.action in ANSWERED
+    ]  # fmt: skip
     value["seen"] = [
         {"actor": row.actor, "action": row.action, "at": row.at, "purpose": row.purpose, "ver": row.ver}
         for row in rows

@@ -139,6 +139,10 @@ def erased_by(connection: Connection, feed: int) -> list[Row[Any]]:
     return list(reversed(connection.execute(statement).all()))
 
 
+HANDED_OUT: Final = ("feed", "query")
+"""Disclosures that left a copy with their recipient: entries of feeds, and answers to questions."""
+
+
 def holders(connection: Connection, iss: str, rids: Sequence[str]) -> dict[str, set[str]]:
     """Who ever got any of these records from this node, by rid: by the grants and by the disclosure log."""
     found: dict[str, set[str]] = {rid: set() for rid in rids}
@@ -148,7 +152,7 @@ def holders(connection: Connection, iss: str, rids: Sequence[str]) -> dict[str, 
             grant_out.c.iss == iss, grant_out.c.rid.in_(some)
         )
         logged = select(disclosure.c.rid, disclosure.c.recipient).where(
-            disclosure.c.rid.in_(some), disclosure.c.iss == iss, disclosure.c.action == "feed",
+            disclosure.c.rid.in_(some), disclosure.c.iss == iss, disclosure.c.action.in_(HANDED_OUT),
             disclosure.c.recipient.is_not(None),
         )  # fmt: skip
         for rid, recipient in [*connection.execute(granted), *connection.execute(logged.distinct())]:

@@ -187,7 +187,7 @@ disclosure = Table(
     metadata,
     Column("id", ROWID, primary_key=True),
     Column("at", BigInteger, nullable=False),
-    Column("action", String(16), nullable=False),  # feed | view | search | export
+    Column("action", String(16), nullable=False),  # feed | query | hit | question | ask | view | ...
     Column("actor", Text, nullable=False),
     Column("recipient", String(32)),
     Column("iss", String(32)),

@@ -106,7 +106,7 @@ alarm = Table(
     Column("rid", String(36), nullable=False),
     Column("recipient", String(32), nullable=False),
     Column("at", BigInteger, nullable=False),
-    Column("where", String(16), nullable=False),  # feed | page
+    Column("where", String(16), nullable=False),  # feed | page | query | question
     UniqueConstraint("tripwire", "rid", "recipient", "where"),
 )
 """What the tripwire stopped."""
