@@ -24,6 +24,7 @@ from bench import (
     recall,
     release,
     replicate,
+    search,
     statistics,
     urgent,
 )
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, tuple[Callable[..., list[Figure]], tuple[str, ...]]] = {
     "replicate_sqlite": (replicate.sqlite, ("replicate_sqlite", "rss_b")),
     "replicate_postgres": (replicate.on_postgres, ("replicate_postgres", "rss_b_postgres")),
     "statistics": (statistics.run, ("statistics",)),
+    "search": (search.run, ("search_filters", "search_words", "search_names", "search_facets")),
     "ask": (ask.run, ("ask",)),
     "pictures_intake": (pictures.intake, ("pictures_intake", "pictures_worker_rss")),
     "pictures_similar": (pictures.similar, ("pictures_similar",)),

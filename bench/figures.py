@@ -40,6 +40,13 @@ FLOORS = {
     "review": Floor(120, at_most=True),
     # "Bounded": the size does not depend on the number of records; what it is made of is imported code and one batch.
     "review_rss": Floor(300, at_most=True),
+    "statistics": Floor(300, at_most=True),
+    "search_filters": Floor(15, at_most=True),
+    "search_filters_p95": Floor(100, at_most=True),
+    "search_words": Floor(25, at_most=True),
+    "search_words_p95": Floor(60, at_most=True),
+    "search_names_p95": Floor(150, at_most=True),
+    "search_facets_p95": Floor(300, at_most=True),
     "recall": Floor(100, at_most=True),
     "recall_p95": Floor(100, at_most=True),
     "ask_p95": Floor(1_000, at_most=True),

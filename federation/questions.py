@@ -52,7 +52,7 @@ IDENTIFIERS: Final[tuple[IdentifierType, ...]] = get_args(IdentifierType)
 FIELDS: Final = frozenset(
     {
         "category", "hs", "brand", "right", "origin", "departure", "transit", "destination", "country", "procedure",
-        "conveyance", "detection", "outcome", "kind",
+        "conveyance", "detection", "outcome", "health_safety", "pictures", "quantity", "value", "kind",
     }
 )  # fmt: skip
 """The filters of the search, without the issuer: a node answers for its own records."""

@@ -1,6 +1,6 @@
 """Lines, names and numbers that records are found by, and an index by day.
 
-Revision: 2026_12_03_finding, after 2026_12_01_statistics, 2026-12-01.
+Revision: 2026_12_03_finding, after 2026_12_01_questions, 2026-12-01.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_12_03_finding"
-down_revision = "2026_12_01_statistics"
+down_revision = "2026_12_01_questions"
 branch_labels = None
 depends_on = None
 

@@ -31,8 +31,10 @@ from federation.grants import Action, may
 from federation.policy import hit_groups
 from federation.questions import MAX_ANSWER_BYTES, MAX_ANSWERS, Answer, Granted, Hit
 from federation.records import get_schema
+from federation.records.traces import asked_keys, number_key
 from node.services import approvals, bodies, deciding, matching, search, tripwires
-from node.storage import audit, fulltext, policies, questions, records, settlements
+from node.services.candidates import MAX_MATCHES
+from node.storage import audit, fulltext, numbers, policies, questions, records, settlements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,11 +120,10 @@ def _candidates(connection: Connection, selector: Selector, *, node: str, now: i
     """
     ids: set[int] | None = None
     if selector.words is not None:
-        ids = set(fulltext.matching(connection, selector.words, limit=search.MAX_MATCHES))
+        ids = set(fulltext.matching(connection, selector.words, limit=MAX_MATCHES))
     if selector.identifier is not None:
-        named: set[int] = set()
-        for spelling in matching.spellings(selector.identifier):
-            named |= set(fulltext.matching(connection, spelling, limit=search.MAX_MATCHES))
+        keys = asked_keys(selector.identifier.value) | {number_key(selector.identifier.value)}
+        named = {one.record for one in numbers.matching(connection, keys, limit=MAX_MATCHES)}
         ids = named if ids is None else ids & named
     filters = {"kind": matching.KINDS, **selector.filters, "node": frozenset({node})}
     rows = records.search(

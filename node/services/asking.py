@@ -57,7 +57,8 @@ NAMING: Final = frozenset({"persons", "companies"})
 GROUP_OF: Final = {
     "category": "goods", "hs": "goods", "brand": "right", "right": "right", "origin": "route", "departure": "route",
     "transit": "route", "destination": "route", "country": "place_coarse", "procedure": "control",
-    "conveyance": "transport", "detection": "control", "outcome": "assessment",
+    "conveyance": "transport", "detection": "control", "outcome": "assessment", "health_safety": "goods",
+    "pictures": "media", "quantity": "quantity", "value": "value",
 }  # fmt: skip
 """The group that a filter speaks of, by the names of `seizure/1`. The kind and the period speak of none."""
 GROUP_OF_NUMBER: Final = {"container": "cargo_ids", "awb": "cargo_ids", "gtin": "goods", "registration": "right"}

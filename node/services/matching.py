@@ -9,13 +9,13 @@ Trust: groups may be hostile; nothing here raises for them.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.errors import Malformed
 from federation.questions import Selector
 from federation.records import get_schema
 from federation.records.facts import mapping, objects
+from federation.records.traces import number_key
 from node.services import search
 from node.storage import fulltext, records
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 KINDS: Final = frozenset({"seizure", "alert"})
 """What questions are about. Annotations go to whom they concern, and tombstones to everybody who had the record."""
-_NOT_PRINTED: Final = re.compile(r"[\W_]+")
 
 
 def normalised(selector: Selector) -> Selector:
@@ -60,26 +59,6 @@ def matches(selector: Selector, groups: Mapping[str, Any], *, kind: str, sch: st
     )
 
 
-def compact(number: str) -> str:
-    """A number as it is compared: letters and digits alone, in capitals.
-
-    >>> compact("csqu 305438-3")
-    'CSQU3054383'
-    """
-    return _NOT_PRINTED.sub("", number).upper()
-
-
-def spellings(identifier: Identifier) -> tuple[str, ...]:
-    """The words under which the index may know a number: as it was asked, as one word, as it is printed."""
-    bare = compact(identifier.value)
-    forms = [identifier.value, bare]
-    if identifier.type == "awb":
-        forms += [f"{bare[:3]}-{bare[3:]}", f"{bare[:3]} {bare[3:7]} {bare[7:]}"]
-    if identifier.type == "container":
-        forms += [f"{bare[:4]} {bare[4:]}", f"{bare[:4]} {bare[4:10]} {bare[10:]}", f"{bare[:10]} {bare[10:]}"]
-    return tuple(dict.fromkeys(fulltext.normalise(form) for form in forms))
-
-
 def _in_period(selector: Selector, facets: Facets) -> bool:
     if selector.day_from is None and selector.day_to is None:
         return True
@@ -96,8 +75,8 @@ def _has_words(words: str, groups: Mapping[str, Any]) -> bool:
 
 
 def _has_number(identifier: Identifier, groups: Mapping[str, Any]) -> bool:
-    wanted = compact(identifier.value)
-    return any(isinstance(text, str) and compact(text) == wanted for text in _numbers(identifier, groups))
+    wanted = number_key(identifier.value)
+    return any(isinstance(text, str) and number_key(text) == wanted for text in _numbers(identifier, groups))
 
 
 def _numbers(identifier: Identifier, groups: Mapping[str, Any]) -> Iterable[Any]:
