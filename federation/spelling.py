@@ -19,10 +19,13 @@ import itertools
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from anyascii import anyascii
 from rapidfuzz.distance import DamerauLevenshtein
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 MAX_NAME: Final = 200
 """Characters of a name that are looked at."""
@@ -30,6 +33,8 @@ MAX_TOKENS: Final = 12
 """Tokens of a name that are filed."""
 THRESHOLD: Final = 78.0
 """From 0 to 100: two names that are less alike are not told as hits."""
+NEAR: Final = 60.0
+"""Two tokens that are less alike have nothing to do with each other."""
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _CAPITALS: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SOUNDS: Final = (
@@ -66,7 +71,7 @@ def fold(name: str) -> str:
     return " ".join(_WORD.findall(text.lower().replace("'", "").replace("`", ""))[:MAX_TOKENS])
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65536)
 def skeleton(token: str) -> str:
     """The consonants of a folded token, those that are confused as one, doubled ones once.
 
@@ -94,9 +99,18 @@ def tokens(folded: str) -> frozenset[str]:
 def keys(token: str) -> frozenset[str]:
     """The keys of one token: its skeleton, and those with one letter less; of a short one its vowels, too.
 
+    A w is a vowel in one language and a v in another, so it gives the keys of both.
+
     >>> sorted(keys("rahman")), sorted(keys("ali")), keys("ali") & keys("aly") == keys("ali")
     (['mn', 'rm', 'rmn', 'rn'], ['=ali'], True)
+    >>> keys("iwan") >= keys("ivan")
+    True
     """
+    found = _keys(token)
+    return found | _keys(token.replace("w", "v")) if "w" in token else found
+
+
+def _keys(token: str) -> frozenset[str]:
     bones = skeleton(token)
     if len(bones) < _SHORT:
         return frozenset({"=" + _sounds(token)})
@@ -127,23 +141,57 @@ def alike(asked: str, name: str) -> float:
     """From 0 to 100: how well a folded name answers a folded question; each asked token finds its best counterpart.
 
     Longer tokens weigh more, and a name with more tokens than were asked for is no worse. Two tokens asked for may
-    stand there as one, and one as two.
+    stand there as one, and one as two. A token without a counterpart that is `NEAR` counts nothing.
 
     >>> alike("mohamed al rashid", "muhammad rashid") > 90, alike("abdulrahman", "abd al rahman") > 80
     (True, True)
     >>> alike("abd al rahman", "abdulrahman") > 80, alike("hua wei", "huawei trading"), alike("ivanov", "petrov") < 60
     (True, 100.0, True)
     """
-    wanted = [token for token in asked.split() if token not in _ARTICLES] or asked.split()
     there = tokens(name)
-    if not wanted or not there:
+    scores = {
+        unit: {other: score for other in there if (score := token_alike(unit, other)) >= NEAR} for unit in units(asked)
+    }
+    return combined(asked, there, scores)
+
+
+def units(asked: str) -> tuple[str, ...]:
+    """What of a folded question is looked for: its tokens without articles, and every two beside each other as one.
+
+    >>> units("abd al rahman")
+    ('abd', 'rahman', 'abdrahman')
+    """
+    wanted = _wanted(asked)
+    return (*wanted, *(one + other for one, other in itertools.pairwise(wanted)))
+
+
+def weight(asked: str, unit: str) -> float:
+    """What part of the score of a question a unit can give, from 0 to 1."""
+    wanted = _wanted(asked)
+    total = sum(map(len, wanted)) or 1
+    return len(unit) * (wanted.count(unit) or 1) / total
+
+
+def combined(asked: str, there: Collection[str], scores: Mapping[str, Mapping[str, float]]) -> float:
+    """`alike` for a name with these tokens, from how near each unit of the question is to each of them."""
+    wanted = _wanted(asked)
+    if not wanted:
         return 0.0
-    best = [max(token_alike(token, other) for other in there) for token in wanted]
+
+    def best(unit: str) -> float:
+        near = scores.get(unit, {})
+        return max((near[token] for token in there if token in near), default=0.0)
+
+    found = [best(token) for token in wanted]
     for at, (one, other) in enumerate(itertools.pairwise(wanted)):
-        together = max(token_alike(one + other, token) for token in there)
-        best[at], best[at + 1] = max(best[at], together), max(best[at + 1], together)
+        together = best(one + other)
+        found[at], found[at + 1] = max(found[at], together), max(found[at + 1], together)
     weights = [len(token) for token in wanted]
-    return sum(weight * found for weight, found in zip(weights, best, strict=True)) / sum(weights)
+    return sum(part * score for part, score in zip(weights, found, strict=True)) / sum(weights)
+
+
+def _wanted(asked: str) -> list[str]:
+    return [token for token in asked.split() if token not in _ARTICLES] or asked.split()
 
 
 def _sounds(token: str) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from node.services.criteria import Criteria
 
 MAX_MATCHES: Final = 10_000
+MAX_WITH_WORDS: Final = 5_000
 """Rows that an index is asked for. A question that has more says so in `capped`."""
 EXACT, BEGUN = 100.0, 90.0
 """How well a number fits that is the one asked for, or begins with it."""
@@ -75,8 +76,8 @@ def find(connection: Connection, criteria: Criteria) -> Candidates | None:
     matched: dict[int, Matched] = {}
     capped = False
     if criteria.words is not None and criteria.words.strip():
-        found = fulltext.matching(connection, criteria.words, limit=MAX_MATCHES)
-        capped = len(found) >= MAX_MATCHES
+        found = fulltext.matching(connection, criteria.words, limit=MAX_WITH_WORDS)
+        capped = len(found) >= MAX_WITH_WORDS
         rows.append(frozenset(found))
     if criteria.name is not None:
         like = names.like(connection, criteria.name, limit=MAX_MATCHES)

@@ -160,14 +160,19 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
     candidates.check(criteria)
     order = criteria.order or (NEWEST if criteria.name is None and criteria.number is None else BEST)
     before = None if criteria.before is None else read_cursor(criteria.before, order)
-    with database.write() as connection:
+    with database.look() as connection:
         found = candidates.find(connection, criteria)
         wanted = searching.Wanted(
             filters=filters, day_from=day_from, day_to=day_to, ids=None if found is None else found.rows
         )
         pages = _Pages(connection, wanted, found if order == BEST else None)
-        shown, last = _page(pages, limit=criteria.limit, before=before, purpose=purpose, now=now)
+        seen, last = _page(pages, limit=criteria.limit, before=before, purpose=purpose, now=now)
         counts = tallies.over(connection, wanted, purpose=purpose, now=now) if criteria.facets else None
+    with database.write() as connection:
+        # What was found may have changed since: what is shown is what holds in the transaction that logs it.
+        rows = records.in_use(connection, [row.id for row, _ in seen], now=now)
+        still = [(row, *allowed(row, Action.SEARCH, purpose, now=now)) for one, _ in seen if (row := rows.get(one.id))]
+        shown = [(row, handling) for row, handling, verdict in still if verdict and handling is not None]
         complete = arriving.arrivals(connection, [row for row, _ in shown])
         names = drafts.references(connection, [row.rid for row, _ in shown if row.state in OWN])
         audit.log(connection, [_row(criteria, filters, shown, by=by, purpose=purpose, now=now)])

@@ -56,8 +56,8 @@ def over(connection: Connection, wanted: Wanted, *, purpose: str | None, now: in
         except (HandlingRefused, ValueError):
             return False
 
-    places = searching.places(connection, wanted, limit=MAX_COUNTED + 1)
-    counts, counted = lines.count(connection, [row for _, row in places[:MAX_COUNTED]], allowed=allowed, now=now)
+    places, complete = searching.newest(connection, wanted, limit=MAX_COUNTED, look=searching.LOOK)
+    counts, counted = lines.count(connection, [row for _, row in places], allowed=allowed, now=now)
     fields: dict[str, list[tuple[str, int]]] = {}
     for (name, value), n in counts.items():
         if name != "hs" or len(value) == _CHAPTER:
@@ -67,5 +67,5 @@ def over(connection: Connection, wanted: Wanted, *, purpose: str | None, now: in
             name: tuple(sorted(fields[name], key=lambda one: (-one[1], one[0]))[:MAX_VALUES]) for name in sorted(fields)
         },
         counted=counted,
-        complete=len(places) <= MAX_COUNTED,
+        complete=complete,
     )

@@ -34,12 +34,15 @@ PART: Final = 500
 BUSY_MILLISECONDS: Final = 30_000
 """How long a SQLite writer waits for another one before it gives up."""
 POOL_SIZE: Final = 8
+SEARCHES: Final = 2
+"""SQLite connections that searches share: each may keep `SEARCH_CACHE`."""
 CHECKPOINT_PAGES: Final = 8_000
 """Pages in SQLite's log before they are carried into the database: a page of a feed touches thousands, many of them
 again and again, and what is carried over once in a while is carried over once."""
 WRITE_CACHE: Final = 8_192
 READ_CACHE: Final = 4_096
-"""KiB of pages that a SQLite connection keeps."""
+SEARCH_CACHE: Final = 49_152
+"""KiB of pages that a SQLite connection keeps. A search looks into thousands of pages, many of them again and again."""
 
 
 class WrongSchema(Exception):  # noqa: N818 - the name is the sentence
@@ -55,6 +58,8 @@ class Database:
         self.engine = _sqlite(url, connections=POOL_SIZE, cache_kib=READ_CACHE) if self.is_sqlite else _postgres(url)
         # SQLite has one writer at a time anyway. One connection for all of them keeps its cache warm (another's write
         # would empty it), and its threads queue up in order instead of trying their luck.
+        # Made at the first search: a node that only receives has no use for its cache.
+        self._searcher: Engine | None = None
         self.writer = _sqlite(url, connections=1, cache_kib=WRITE_CACHE) if self.is_sqlite else self.engine
 
     @contextmanager
@@ -64,6 +69,16 @@ class Database:
             connection = connection.execution_options(tidewaiter_write=True)  # noqa: PLW2901 - the same connection
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A consistent look for a search, over a connection whose cache suits it."""
+        if self._searcher is None:
+            self._searcher = (
+                _sqlite(self.url, connections=SEARCHES, cache_kib=SEARCH_CACHE) if self.is_sqlite else self.engine
+            )
+        with self._searcher.connect() as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -107,6 +122,8 @@ class Database:
         """Close all connections."""
         self.engine.dispose()
         self.writer.dispose()
+        if self._searcher is not None:
+            self._searcher.dispose()
 
 
 def _revisions(config: Config) -> Iterable[Script]:

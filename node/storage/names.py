@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 
 LOCK: Final = 0x7469646500000036
 """The lock of whoever changes names on PostgreSQL: two would add the same name."""
-MAX_TOKENS: Final = 300
-"""Tokens of the index that one asked token is compared with in full."""
-MAX_NAMES: Final = 4_000
-"""Names that a question is compared with; of more, those with the rarest tokens."""
+MAX_TOKENS: Final = 500
+"""Tokens of the index that one unit of a question is compared with, those first that share most keys."""
+MAX_NAMES: Final = 2_000
+"""Names with one unit that a question is compared with; of more, those with the nearest tokens."""
 MAX_HITS: Final = 500
 """Names that a question finds."""
-_NEAR: Final = 60.0
-"""A token that is less like the asked one is not looked at further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,61 +77,77 @@ def like(connection: Connection, asked: str, *, limit: int) -> list[Like]:
     At most those of `MAX_HITS` names.
     """
     folded = spelling.fold(asked)
-    near = [_near(connection, token) for token in sorted(spelling.tokens(folded))]
-    names: dict[int, str] = {}
-    # The rarest token tells most; what only the common ones have in common is not like the question anyway.
-    for tokens in sorted((tokens for tokens in near if tokens), key=lambda tokens: _spread(connection, tokens)):
-        left = MAX_NAMES - len(names)
-        if left <= 0:
-            break
-        names |= _with(connection, tokens, left)
-    scored = ((spelling.alike(folded, fold), row) for row, fold in names.items())
+    near = {unit: found for unit in dict.fromkeys(spelling.units(folded)) if (found := _near(connection, unit))}
+    folds = _named(connection, folded, near)
+    scored = ((spelling.combined(folded, spelling.tokens(fold), near), row) for row, fold in folds.items())
     best = sorted((-score, row) for score, row in scored if score >= spelling.THRESHOLD)
     scores = {row: -score for score, row in best[:MAX_HITS]}
-    found: dict[int, Like] = {}
+    hits: dict[int, Like] = {}
     for part in parts(list(scores)):
         statement = select(name_record).where(name_record.c.name.in_(part)).order_by(name_record.c.record.desc())
         for row in connection.execute(statement.limit(limit)):
             one = Like(row.record, scores[row.name], row.what)
-            if row.record not in found or (one.score, one.what) > (found[row.record].score, found[row.record].what):
-                found[row.record] = one
-    return sorted(found.values(), key=lambda one: (-one.score, -one.record))[:limit]
+            if row.record not in hits or (one.score, one.what) > (hits[row.record].score, hits[row.record].what):
+                hits[row.record] = one
+    return sorted(hits.values(), key=lambda one: (-one.score, -one.record))[:limit]
 
 
-def _near(connection: Connection, asked: str) -> list[str]:
-    """Tokens of the index that share a key with an asked one, the most alike first."""
-    statement = (
-        select(name_key.c.token, func.count().label("shared"))
-        .where(name_key.c.key.in_(sorted(spelling.keys(asked))))
+def _near(connection: Connection, unit: str) -> dict[str, float]:
+    """Tokens of the index that share a key with a unit of the question, and how near each is."""
+    shared = (
+        select(name_key.c.token)
+        .where(name_key.c.key.in_(sorted(spelling.keys(unit))))
         .group_by(name_key.c.token)
         .order_by(func.count().desc(), name_key.c.token)
-        .limit(MAX_TOKENS * 10)
+        .limit(MAX_TOKENS)
     )
-    scored = [(spelling.token_alike(asked, token), token) for token in connection.scalars(statement)]
-    return [token for score, token in sorted(scored, key=lambda one: (-one[0], one[1])) if score >= _NEAR][:MAX_TOKENS]
+    # Where many share its only key, the token itself is among them in any case.
+    tokens = {unit, *connection.scalars(shared)}
+    scored = ((spelling.token_alike(unit, token), token) for token in tokens)
+    return {token: score for score, token in scored if score >= spelling.NEAR}
 
 
-def _spread(connection: Connection, tokens: Sequence[str]) -> int:
-    """How many names have one of these tokens, as far as it matters."""
-    some = select(name_token.c.name).where(name_token.c.token.in_(tokens)).limit(MAX_NAMES).subquery()
-    return connection.scalar(select(func.count()).select_from(some)) or 0
+def _named(connection: Connection, asked: str, near: Mapping[str, Mapping[str, float]]) -> dict[int, str]:
+    """The names that may be like enough: row and fold.
 
-
-def _with(connection: Connection, tokens: Sequence[str], limit: int) -> dict[int, str]:
-    """Names that have one of these tokens, those with the likest first."""
+    Units are taken the rarest first, until what is left could not make a name like enough that has none of those taken.
+    """
+    having = {unit: _with(connection, near[unit]) for unit in near}
     found: dict[int, str] = {}
-    for token in tokens:
-        if len(found) >= limit:
+    left = 100.0
+    for unit in sorted(having, key=lambda unit: (len(having[unit]), unit)):
+        found |= having[unit]
+        if unit in asked.split():
+            left -= 100.0 * spelling.weight(asked, unit)
+        if left < spelling.THRESHOLD:
             break
-        rows = connection.execute(
-            select(name.c.id, name.c.fold)
-            .join(name_token, name_token.c.name == name.c.id)
-            .where(name_token.c.token == token)
-            .order_by(name.c.id.desc())
-            .limit(limit)
-        )
-        found |= {row.id: row.fold for row in rows}
     return found
+
+
+def _with(connection: Connection, near: Mapping[str, float]) -> dict[int, str]:
+    """Up to `MAX_NAMES` names that have one of these tokens; of more, those with the nearest."""
+    tokens = sorted(near, key=lambda token: (-near[token], token))
+    found = _having(connection, tokens, MAX_NAMES + 1)
+    if len(found) <= MAX_NAMES:
+        return found
+    found = {}
+    for token in tokens:
+        left = MAX_NAMES - len(found)
+        if left <= 0:
+            break
+        found |= _having(connection, [token], left)
+    return found
+
+
+def _having(connection: Connection, tokens: Sequence[str], limit: int) -> dict[int, str]:
+    rows = connection.execute(
+        select(name.c.id, name.c.fold)
+        .join(name_token, name_token.c.name == name.c.id)
+        .where(name_token.c.token.in_(tokens))
+        .order_by(name.c.id.desc())
+        .limit(limit)
+    )
+    return {row.id: row.fold for row in rows}
 
 
 def _ids(connection: Connection, folds: Sequence[str]) -> Mapping[str, int]:

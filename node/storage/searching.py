@@ -1,7 +1,7 @@
 """The places of a result: which versions fulfil all filters, newest day first, as (day, row), page by page.
 
-There are three ways, and the counts of the filters choose: from the rows of the rarest filter, when these are few;
-along the days, when all filters are common, because then a page is soon full; from rows that another index found. Only
+There are three ways, and how common the filters are chooses: from the rows of the rarest filter; along the days, when
+all filters are common, because then a page is soon full; from rows that another index found. Only
 narrow tables are read, never the signed content; each filter more costs a look into the key of `facet`. Both databases
 are given the same statements, because the same way is the shorter one in both.
 
@@ -12,6 +12,7 @@ record's own (`records.facet_values`). Trust: filters are values, never text of 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 Place = tuple[str, int]
 """(day, row): the day is ISO, empty where a record tells none."""
-FEW: Final = 60_000
-"""Rows of the rarest filter up to which they are all looked at: so many looks take about a tenth of a second."""
+SAMPLE: Final = 10_000
+"""Newest versions by which it is estimated how common a filter is."""
+LOOK: Final = 60_000
+"""Versions that are looked through at most where not all are wanted."""
 _IN_USE: Final = "r.state IN ('released', 'received')"
 
 
@@ -42,28 +45,53 @@ class Wanted:
 
 def places(connection: Connection, wanted: Wanted, *, limit: int, before: Place | None = None) -> list[Place]:
     """Up to `limit` places behind `before`, newest day first, then newest row."""
+    return _places(connection, wanted, limit=limit, before=before, look=None)
+
+
+def newest(connection: Connection, wanted: Wanted, *, limit: int, look: int) -> tuple[list[Place], bool]:
+    """Up to `limit` places from the newest on, and whether these are all; looks through about `look` versions."""
+    found = _places(connection, wanted, limit=limit + 1, before=None, look=look)
+    if len(found) > limit:
+        return found[:limit], False
+    bounds, given = _bounds("r.day", "r.id", wanted, None)
+    known = "AND r.day IS NOT NULL " if bounds else ""
+    passed = connection.scalar(
+        text(f"SELECT count(*) FROM (SELECT 1 FROM record AS r WHERE {_IN_USE} {known}{bounds}LIMIT :look) AS seen"),  # noqa: S608 - built of constants
+        given | {"look": look + 1},
+    )
+    return found, wanted.ids is not None or int(passed or 0) <= look
+
+
+def _places(
+    connection: Connection, wanted: Wanted, *, limit: int, before: Place | None, look: int | None
+) -> list[Place]:  # fmt: skip
     filters = [(field, sorted(values)) for field, values in sorted(wanted.filters.items())]
     if wanted.ids is not None:
         return _of_rows(connection, wanted, filters, limit=limit, before=before)
-    counted = sorted((_count(connection, field, values), field, values) for field, values in filters)
+    last = connection.scalar(text("SELECT max(id) FROM record")) or 0
+    counted = sorted((_share(connection, field, values, last), field, values) for field, values in filters)
     ordered = [(field, values) for _, field, values in counted]
-    if counted and counted[0][0] <= FEW:
+    if counted and counted[0][0] * last < _steps(counted, limit, last, look):
         return _of_rarest(connection, wanted, ordered, limit=limit, before=before)
-    return _by_day(connection, wanted, ordered, limit=limit, before=before)
+    return _by_day(connection, wanted, ordered, limit=limit, before=before, look=look)
 
 
-def _count(connection: Connection, field: str, values: Sequence[str]) -> int:
-    """How many rows a filter has, as far as it matters."""
-    statement = (
-        "SELECT count(*) FROM (SELECT 1 FROM facet WHERE field = :field AND value IN :values LIMIT :few) AS counted"
-    )
-    return int(
-        connection.scalar(
-            text(statement).bindparams(bindparam("values", expanding=True)),
-            {"field": field, "values": list(values), "few": FEW + 1},
-        )
-        or 0
-    )
+def _steps(counted: Sequence[tuple[float, str, Sequence[str]]], limit: int, last: int, look: int | None) -> float:
+    """How many versions a walk along the days passes until a page is full, if the filters have nothing in common."""
+    together = math.prod(share for share, _, _ in counted)
+    return min(last, look or last, limit / together if together else last)
+
+
+def _share(connection: Connection, field: str, values: Sequence[str], last: int) -> float:
+    """About what part of all versions has one of the values, from the newest of them."""
+    sample = min(SAMPLE, last)
+    if not sample:
+        return 0.0
+    statement = text(
+        "SELECT count(*) FROM facet WHERE field = :field AND value IN :values AND record > :after"
+    ).bindparams(bindparam("values", expanding=True))
+    found = connection.scalar(statement, {"field": field, "values": list(values), "after": last - sample}) or 0
+    return min(1.0, int(found) / sample)
 
 
 def _of_rarest(
@@ -84,29 +112,36 @@ def _of_rarest(
 
 def _by_day(
     connection: Connection, wanted: Wanted, filters: Sequence[tuple[str, Sequence[str]]], *, limit: int,
-    before: Place | None,
+    before: Place | None, look: int | None,
 ) -> list[Place]:  # fmt: skip
     """Along the index of days, and after it, what tells no day: the databases do not agree where nothing sorts."""
     found: list[Place] = []
     if before is None or before[0]:
-        found = _walk(connection, wanted, filters, "r.day", "IS NOT NULL", limit=limit, before=before)
+        found = _walk(connection, wanted, filters, known=True, limit=limit, before=before, look=look)
         before = None
     if len(found) < limit and wanted.day_from is None and wanted.day_to is None:
-        found += _walk(connection, wanted, filters, "''", "IS NULL", limit=limit - len(found), before=before)
+        rest = limit - len(found)
+        found += _walk(connection, wanted, filters, known=False, limit=rest, before=before, look=look)
     return found
 
 
 def _walk(
-    connection: Connection, wanted: Wanted, filters: Sequence[tuple[str, Sequence[str]]], day: str, known: str, *,
-    limit: int, before: Place | None,
+    connection: Connection, wanted: Wanted, filters: Sequence[tuple[str, Sequence[str]]], *, known: bool, limit: int,
+    before: Place | None, look: int | None,
 ) -> list[Place]:  # fmt: skip
+    day, condition = ("r.day", "IS NOT NULL") if known else ("''", "IS NULL")
     bounds, given = _bounds(day, "r.id", wanted, before)
+    index = " INDEXED BY ix_record_day_id_state" if connection.dialect.name == "sqlite" else ""
+    walk = f"FROM record AS r{index} WHERE r.day {condition} AND {_IN_USE} {bounds}"
+    order = "ORDER BY r.day DESC, r.id DESC LIMIT"
     looks, more = _looks("r.id", filters)
-    walk = " INDEXED BY ix_record_day_id_state" if connection.dialect.name == "sqlite" else ""
-    statement = (
-        f"SELECT {day} AS day, r.id AS id FROM record AS r{walk} WHERE r.day {known} AND {_IN_USE} {bounds}{looks}"  # noqa: S608 - built of constants
-        "ORDER BY r.day DESC, r.id DESC LIMIT :limit"
-    )
+    if look is not None and filters:
+        looks, more = _looks("w.id", filters)
+        walk = f"FROM (SELECT r.day, r.id {walk}{order} :look) AS w WHERE 1 = 1 "
+        day, order = day.replace("r.", "w."), order.replace("r.", "w.")
+        given["look"] = look
+    id_ = "w.id" if "look" in given else "r.id"
+    statement = f"SELECT {day} AS day, {id_} AS id {walk}{looks}{order} :limit"
     return _rows(connection, statement, given | more | {"limit": limit})
 
 
