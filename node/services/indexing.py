@@ -26,22 +26,16 @@ def follow(database: Database, *, now: int) -> bool:
     if newest <= start:
         return False
     with database.write() as connection:
-        start = followers.position(connection, fulltext.NAME)
-        last = connection.scalars(
-            select(record.c.id).where(record.c.id > start).order_by(record.c.id).limit(BATCH)
-        ).all()
-        if not last:
+        followers.lock(connection)
+        new = followers.fresh(connection, followers.position(connection, fulltext.NAME), BATCH)
+        if not new:
             return False
-        rows = connection.execute(
-            records.visible()
-            .where(record.c.id > start, record.c.id <= last[-1], records.in_time(now))
-            .order_by(record.c.id)
-        )
+        rows = connection.execute(records.visible().where(record.c.id.in_(new), records.in_time(now)))
         texts = [
             (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows
         ]
         fulltext.put(connection, texts)
-        followers.advance(connection, fulltext.NAME, last[-1], now=now)
+        followers.advance(connection, fulltext.NAME, new[-1], now=now)
     return True
 
 

@@ -16,10 +16,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from node.storage import followers
 from node.storage.database import insert_rows
 from node.storage.tables.statistics import count_cell, counted, recount
 
@@ -30,8 +31,6 @@ NAME: Final = "statistics"
 ALL: Final = "*"
 """Stands for every month, node and administration in the sums over everything."""
 _AT_ONCE: Final = 500
-_LOCK: Final = 0x7469646500000035
-"""The number of the lock that whoever changes sums holds to the end of his transaction: nothing else here has one."""
 
 Key = tuple[str, str, str, str, str, str, str]
 """(month, node, administration, dimension, value, measure, unit)."""
@@ -67,7 +66,10 @@ def add_up(into: Counter[Key], contribution: Contribution, sign: int = 1) -> Non
 
 
 def put(connection: Connection, rows: Sequence[tuple[int, int | None, Contribution]]) -> None:
-    """Add what versions contribute: (record, keep_until in seconds, contribution). They are not counted yet."""
+    """Add what versions contribute: (record, keep_until in seconds, contribution). They are not counted yet.
+
+    The caller holds `followers.lock` since before it read them.
+    """
     sums: Counter[Key] = Counter()
     for _, _, contribution in rows:
         add_up(sums, contribution)
@@ -79,7 +81,7 @@ def put(connection: Connection, rows: Sequence[tuple[int, int | None, Contributi
 
 
 def take_out(connection: Connection, condition: ColumnElement[bool]) -> None:
-    """Take back what versions contribute that fulfil a condition over `counted`."""
+    """Take back what versions contribute that fulfil a condition over `counted`; the caller holds `followers.lock`."""
     sums: Counter[Key] = Counter()
     found = connection.execute(select(counted.c.record, counted.c.body).where(condition)).all()
     for row in found:
@@ -91,6 +93,8 @@ def take_out(connection: Connection, condition: ColumnElement[bool]) -> None:
 
 def changed(connection: Connection, ids: Collection[int]) -> None:
     """Versions have changed or are gone: what they contributed goes now, and they are counted anew later."""
+    # Before anything is looked at: a follower that has read a version as it was may not have counted it yet.
+    followers.lock(connection)
     wanted = sorted(set(ids))
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
@@ -123,10 +127,6 @@ def _apply(connection: Connection, sums: Mapping[Key, int]) -> None:
     ]
     if not values:
         return
-    if connection.dialect.name == "postgresql":
-        # Whoever changes sums changes those over everything, and so waits for the other anyway: here, once, and not
-        # with some of the sums locked that the other one changes next. SQLite has one writer.
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
     statement = insert(count_cell)
     added = statement.on_conflict_do_update(

@@ -42,12 +42,12 @@ def follow(database: Database, *, now: int) -> bool:
 
 def step(connection: Connection, *, now: int) -> bool:
     """The next batch inside a transaction: what has expired, then what has changed, then what is new."""
+    followers.lock(connection)
     counts.take_out(connection, counted.c.keep_until <= now)
     again = counts.waiting(connection, BATCH)
-    start = followers.position(connection, counts.NAME)
-    new = connection.scalars(
-        select(record.c.id).where(record.c.id > start).order_by(record.c.id).limit(BATCH - len(again))
-    ).all()
+    if again:  # whatever was counted of them meanwhile, they are counted anew
+        counts.take_out(connection, counted.c.record.in_(again))
+    new = followers.fresh(connection, followers.position(connection, counts.NAME), BATCH - len(again))
     ids = sorted({*again, *new})
     if not ids:
         return False
@@ -77,7 +77,7 @@ def check(database: Database, *, now: int) -> list[str]:
     while follow(database, now=now):
         pass
     sums: Counter[Key] = Counter()
-    with database.write() as connection:  # nothing may change between the two counts
+    with database.write() as connection:
         while step(connection, now=now):
             pass
         rows = connection.execute(records.visible().where(record.c.kind == KIND).execution_options(yield_per=BATCH))
