@@ -163,6 +163,21 @@ def test_a_transaction_that_stays_open_delays_only_what_came_after_it(make_postg
     assert (len(found(database, "word3")), articles(database)) == (1, 80)
 
 
+def test_what_comes_in_while_everything_is_counted_anew_makes_no_difference(make_postgres, monkeypatch):
+    database = make_postgres()
+    add(database, version(SAID))
+    step = following.step
+
+    def last_step(connection, *, now):
+        more = step(connection, now=now)
+        if not more:
+            add(database, version(SAID))
+        return more
+
+    monkeypatch.setattr(following, "step", last_step)
+    assert following.check(database, now=NOW) == []
+
+
 def test_the_first_id_of_all_is_waited_for(make_postgres):
     database = make_postgres()
     with database.engine.connect() as late:
