@@ -31,9 +31,7 @@ def follow(database: Database, *, now: int) -> bool:
         if not new:
             return False
         rows = connection.execute(records.visible().where(record.c.id.in_(new), records.in_time(now)))
-        texts = [
-            (row.id, " ".join([row.title, *fulltext.words_in(dict(bodies.reopen_row(row).groups))])) for row in rows
-        ]
+        texts = [(row.id, " ".join([row.title, *fulltext.words_in(bodies.read_row(row)[0])])) for row in rows]
         fulltext.put(connection, texts)
         followers.advance(connection, fulltext.NAME, new[-1], now=now)
     return True

@@ -16,6 +16,7 @@ import calendar
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -204,11 +205,19 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
 
 def allowed(row: Row[Any], action: Action, purpose: str | None, *, now: int) -> tuple[Handling | None, Verdict]:
     """The one guard of stored records: the effective handling of a version, and what it says to `action`."""
-    try:
-        handling = Handling.from_json(json.loads(row.handling))
-    except (HandlingRefused, ValueError):
+    handling = _handling(row.handling)
+    if handling is None:
         return None, Verdict(False, "its handling cannot be read, and so allows nothing")
     return handling, may(handling, action, purpose, now=now)
+
+
+@lru_cache(maxsize=512)
+def _handling(stored: str) -> Handling | None:
+    """Read a stored handling; many records have the same one. None if it cannot be read."""
+    try:
+        return Handling.from_json(json.loads(stored))
+    except (HandlingRefused, ValueError):
+        return None
 
 
 def check_purpose(purpose: str | None) -> None:

@@ -6,7 +6,6 @@ Counted is a seizure that is in use, whose time of keeping is not over, and whos
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from node.storage.counts import Contribution, Key
+    from node.storage.counts import Contribution
     from node.storage.database import Database
 
 BATCH: Final = 250
@@ -76,7 +75,7 @@ def check(database: Database, *, now: int) -> list[str]:
     """
     while follow(database, now=now):
         pass
-    sums: Counter[Key] = Counter()
+    kept: counts.Sums = {}
     with database.write() as connection:
         while step(connection, now=now):
             pass
@@ -86,12 +85,13 @@ def check(database: Database, *, now: int) -> list[str]:
         statement = records.visible().where(record.c.kind == KIND, record.c.id <= reached)
         rows = connection.execute(statement.execution_options(yield_per=BATCH))
         for _, found in _countable(rows, now):
-            counts.add_up(sums, found)
+            counts.add_up(kept, found)
         stored = counts.cells(connection)
+    sums = counts.with_all(kept)
     return [
         f"{' '.join(part for part in key if part)}: kept {stored.get(key, 0) / counting.SCALE:g}, "
         f"recounted {sums.get(key, 0) / counting.SCALE:g}"
-        for key in sorted(stored.keys() | {key for key, n in sums.items() if n})
+        for key in sorted(stored.keys() | sums.keys())
         if stored.get(key, 0) != sums.get(key, 0)
     ]
 
