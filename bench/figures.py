@@ -40,6 +40,7 @@ FLOORS = {
     "review": Floor(120, at_most=True),
     # "Bounded": the size does not depend on the number of records; what it is made of is imported code and one batch.
     "review_rss": Floor(300, at_most=True),
+    "statistics": Floor(300, at_most=True),
     "recall": Floor(100, at_most=True),
     "recall_p95": Floor(100, at_most=True),
     "bundle_ratio": Floor(0.7),
