@@ -168,8 +168,8 @@ def test_what_comes_in_while_everything_is_counted_anew_makes_no_difference(make
     add(database, version(SAID))
     step = following.step
 
-    def last_step(connection, *, now):
-        more = step(connection, now=now)
+    def last_step(connection, **given):
+        more = step(connection, **given)
         if not more:
             add(database, version(SAID))
         return more
@@ -189,3 +189,14 @@ def test_the_first_id_of_all_is_waited_for(make_postgres):
     with database.read() as connection:
         assert followers.fresh(connection, 0, 10) == [first, first + 1]
         assert followers.fresh(connection, 0, 1) == [first]
+
+
+def test_what_was_worked_out_before_is_not_used_for_a_version_that_has_changed_since(database):
+    (row,) = add(database, version(SAID))
+    with database.read() as connection:
+        prepared = following._prepare(connection, NOW)
+    assert len(prepared) == 1
+    with database.write() as connection:
+        extend(connection, row)
+        following.step(connection, now=NOW, prepared=prepared)
+    assert articles(database) == 70
