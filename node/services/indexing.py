@@ -36,22 +36,16 @@ def follow(database: Database, *, now: int) -> bool:
     if newest <= start:
         return False
     with database.write() as connection:
-        start = followers.position(connection, fulltext.NAME)
-        last = connection.scalars(
-            select(record.c.id).where(record.c.id > start).order_by(record.c.id).limit(BATCH)
-        ).all()
-        if not last:
+        followers.lock(connection)
+        new = followers.fresh(connection, followers.position(connection, fulltext.NAME), BATCH)
+        if not new:
             return False
-        rows = connection.execute(
-            records.visible()
-            .where(record.c.id > start, record.c.id <= last[-1], records.in_time(now))
-            .order_by(record.c.id)
-        )
+        rows = connection.execute(records.visible().where(record.c.id.in_(new), records.in_time(now)))
         entries = [entry(row, bodies.read_row(row)[0]) for row in rows]
         indexes.put(connection, entries)
-        if start < followers.position(connection, FACETS):
+        if new[0] <= followers.position(connection, FACETS):
             records.complete_facets(connection, [(one.record, one.day, one.facets) for one in entries])
-        followers.advance(connection, fulltext.NAME, last[-1], now=now)
+        followers.advance(connection, fulltext.NAME, new[-1], now=now)
     return True
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from federation.grants import Action, Handling, HandlingRefused, Verdict, may
@@ -191,11 +192,19 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
 
 def allowed(row: Row[Any], action: Action, purpose: str | None, *, now: int) -> tuple[Handling | None, Verdict]:
     """The one guard of stored records: the effective handling of a version, and what it says to `action`."""
-    try:
-        handling = Handling.from_json(json.loads(row.handling))
-    except (HandlingRefused, ValueError):
+    handling = _handling(row.handling)
+    if handling is None:
         return None, Verdict(False, "its handling cannot be read, and so allows nothing")
     return handling, may(handling, action, purpose, now=now)
+
+
+@lru_cache(maxsize=512)
+def _handling(stored: str) -> Handling | None:
+    """Read a stored handling; many records have the same one. None if it cannot be read."""
+    try:
+        return Handling.from_json(json.loads(stored))
+    except (HandlingRefused, ValueError):
+        return None
 
 
 class _Pages:

@@ -11,15 +11,13 @@ the records shows it.
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+import orjson
+from sqlalchemy import ColumnElement, Connection, delete, select
 
+from node.storage import followers
 from node.storage.database import insert_rows
 from node.storage.tables.statistics import count_cell, counted, recount
 
@@ -30,11 +28,23 @@ NAME: Final = "statistics"
 ALL: Final = "*"
 """Stands for every month, node and administration in the sums over everything."""
 _AT_ONCE: Final = 500
-_LOCK: Final = 0x7469646500000035
-"""The number of the lock that whoever changes sums holds to the end of his transaction: nothing else here has one."""
+_KEY: Final = "dim, month, node, administration, value, measure, unit"
+_ADDED: Final = f"ON CONFLICT ({_KEY}) DO UPDATE SET n = count_cell.n + excluded.n"
+_TEXTS: Final = ", ".join(["%s::text[]"] * 7)
+_ADD: Final = {
+    "sqlite": f"INSERT INTO count_cell ({_KEY}, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_ADDED}",  # noqa: S608
+    "postgresql": f"INSERT INTO count_cell ({_KEY}, n) SELECT * FROM unnest({_TEXTS}, %s::bigint[]) {_ADDED}",  # noqa: S608
+}
+_CLEAN: Final = {
+    "sqlite": f"DELETE FROM count_cell WHERE ({_KEY}) = (?, ?, ?, ?, ?, ?, ?) AND n = 0",  # noqa: S608
+    "postgresql": f"DELETE FROM count_cell WHERE n = 0 AND ({_KEY}) IN (SELECT * FROM unnest({_TEXTS}))",  # noqa: S608
+}
+"""Sums are added, and taken away at nothing, by constants and bound values alone."""
 
 Key = tuple[str, str, str, str, str, str, str]
 """(month, node, administration, dimension, value, measure, unit)."""
+Sums = dict[tuple[str, str, str], dict[tuple[str, str, str, str], int]]
+"""(month, node, administration) to (dimension, value, measure, unit) to thousandths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,27 +58,41 @@ class Contribution:
 
     def to_json(self) -> str:
         """Write it as it is kept."""
-        return json.dumps([self.month, self.node, self.administration, self.rows], ensure_ascii=False)
+        return orjson.dumps([self.month, self.node, self.administration, self.rows]).decode()
 
 
 def of_json(body: str) -> Contribution:
     """Read a contribution as it is kept."""
-    month, node, administration, rows = json.loads(body)
+    month, node, administration, rows = orjson.loads(body)
     return Contribution(
         month=month, node=node, administration=administration, rows=tuple((d, v, m, u, n) for d, v, m, u, n in rows)
     )
 
 
-def add_up(into: Counter[Key], contribution: Contribution, sign: int = 1) -> None:
+def add_up(into: Sums, contribution: Contribution, sign: int = 1) -> None:
     """Add a contribution to sums, or take it out with `sign` -1."""
+    own = into.setdefault((contribution.month, contribution.node, contribution.administration), {})
     for dim, value, measure, unit, n in contribution.rows:
-        into[contribution.month, contribution.node, contribution.administration, dim, value, measure, unit] += sign * n
-        into[ALL, ALL, ALL, dim, value, measure, unit] += sign * n
+        key = (dim, value, measure, unit)
+        own[key] = own.get(key, 0) + sign * n
+
+
+def with_all(sums: Sums) -> dict[Key, int]:
+    """Every sum that is something, and those over everything."""
+    everything: dict[tuple[str, str, str, str], int] = {}
+    for own in sums.values():
+        for key, n in own.items():
+            everything[key] = everything.get(key, 0) + n
+    parts = [*sums.items(), ((ALL, ALL, ALL), everything)]
+    return {(*whose, *key): n for whose, own in parts for key, n in own.items() if n}
 
 
 def put(connection: Connection, rows: Sequence[tuple[int, int | None, Contribution]]) -> None:
-    """Add what versions contribute: (record, keep_until in seconds, contribution). They are not counted yet."""
-    sums: Counter[Key] = Counter()
+    """Add what versions contribute: (record, keep_until in seconds, contribution). They are not counted yet.
+
+    The caller holds `followers.lock` since before it read them.
+    """
+    sums: Sums = {}
     for _, _, contribution in rows:
         add_up(sums, contribution)
     insert_rows(
@@ -79,8 +103,8 @@ def put(connection: Connection, rows: Sequence[tuple[int, int | None, Contributi
 
 
 def take_out(connection: Connection, condition: ColumnElement[bool]) -> None:
-    """Take back what versions contribute that fulfil a condition over `counted`."""
-    sums: Counter[Key] = Counter()
+    """Take back what versions contribute that fulfil a condition over `counted`; the caller holds `followers.lock`."""
+    sums: Sums = {}
     found = connection.execute(select(counted.c.record, counted.c.body).where(condition)).all()
     for row in found:
         add_up(sums, of_json(row.body), -1)
@@ -91,6 +115,8 @@ def take_out(connection: Connection, condition: ColumnElement[bool]) -> None:
 
 def changed(connection: Connection, ids: Collection[int]) -> None:
     """Versions have changed or are gone: what they contributed goes now, and they are counted anew later."""
+    # Before anything is looked at: a follower that has read a version as it was may not have counted it yet.
+    followers.lock(connection)
     wanted = sorted(set(ids))
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
@@ -115,25 +141,21 @@ def cells(connection: Connection) -> dict[Key, int]:
     return {(row.month, row.node, row.administration, row.dim, row.value, row.measure, row.unit): row.n for row in rows}
 
 
-def _apply(connection: Connection, sums: Mapping[Key, int]) -> None:
-    """Add to the stored sums; a sum that comes to nothing is no row."""
-    names = ("month", "node", "administration", "dim", "value", "measure", "unit")
-    values: list[dict[str, Any]] = [
-        {**dict(zip(names, key, strict=True)), "n": n} for key, n in sorted(sums.items()) if n
+def _apply(connection: Connection, sums: Sums) -> None:
+    """Add to the stored sums; a sum that comes to nothing is no row. The driver's own values: there are many."""
+    rows = [
+        (dim, month, node, administration, value, measure, unit, n)
+        for (month, node, administration, dim, value, measure, unit), n in with_all(sums).items()
     ]
-    if not values:
+    _run(connection, _ADD, sorted(rows))  # in the order of their key: neighbours are written together
+    _run(connection, _CLEAN, [row[:-1] for row in rows if row[-1] < 0])
+
+
+def _run(connection: Connection, statements: Mapping[str, str], rows: Sequence[tuple[str | int, ...]]) -> None:
+    if not rows:
         return
-    if connection.dialect.name == "postgresql":
-        # Whoever changes sums changes those over everything, and so waits for the other anyway: here, once, and not
-        # with some of the sums locked that the other one changes next. SQLite has one writer.
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
-    statement = insert(count_cell)
-    added = statement.on_conflict_do_update(
-        index_elements=list(count_cell.primary_key.columns), set_={"n": count_cell.c.n + statement.excluded.n}
-    )
-    connection.execute(added, values)
-    lowered = [{f"b_{name}": value[name] for name in names} for value in values if value["n"] < 0]
-    if lowered:
-        match = [count_cell.c[name] == bindparam(f"b_{name}") for name in names]
-        connection.execute(delete(count_cell).where(*match, count_cell.c.n == 0), lowered)
+    statement = statements[connection.dialect.name]
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement, rows)
+        return
+    connection.exec_driver_sql(statement, tuple(list(column) for column in zip(*rows, strict=True)))

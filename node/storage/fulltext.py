@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, bindparam, text
 
+from node.storage import followers
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -65,6 +67,7 @@ def put(connection: Connection, rows: Sequence[tuple[int, str]]) -> None:
 
 def forget(connection: Connection, ids: Collection[int]) -> None:
     """Take records out of the index."""
+    followers.lock(connection)  # a follower that has read a record as it was may not have indexed it yet
     column = "rowid" if connection.dialect.name == "sqlite" else "record"
     statement = text(f"DELETE FROM fulltext_words WHERE {column} IN :ids")  # noqa: S608 - one of two constants
     connection.execute(statement.bindparams(bindparam("ids", expanding=True)), {"ids": list(ids)})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from node.storage import fulltext, lines, names, numbers
+from node.storage import followers, fulltext, lines, names, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -37,6 +37,7 @@ def put(connection: Connection, entries: Sequence[Entry]) -> None:
     """Make versions be found; what they were found by before is replaced."""
     if not entries:
         return
+    followers.lock(connection)  # two would add the same name
     forget(connection, [entry.record for entry in entries])
     fulltext.put(connection, [(entry.record, entry.words) for entry in entries])
     names.put(connection, [(entry.record, {(one.what, one.text) for one in entry.traces.names}) for entry in entries])

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, delete, func, select
 
 from federation import spelling
+from node.storage import followers
 from node.storage.database import allocate, insert_rows, parts
 from node.storage.tables.finding import name, name_key, name_record, name_token
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-LOCK: Final = 0x7469646500000036
-"""The lock of whoever changes names on PostgreSQL: two would add the same name."""
 MAX_TOKENS: Final = 500
 """Tokens of the index that one unit of a question is compared with, those first that share most keys."""
 MAX_NAMES: Final = 2_000
@@ -50,7 +49,7 @@ def put(connection: Connection, rows: Iterable[tuple[int, Collection[tuple[str, 
     ]
     if not wanted:
         return
-    _lock(connection)
+    followers.lock(connection)
     ids = _ids(connection, sorted({fold for _, _, fold in wanted}))
     insert_rows(
         connection, name_record, ("name", "record", "what"),
@@ -64,7 +63,7 @@ def forget(connection: Connection, ids: Collection[int]) -> None:
         held = set(connection.scalars(select(name_record.c.name).where(name_record.c.record.in_(some))))
         if not held:
             continue
-        _lock(connection)
+        followers.lock(connection)
         connection.execute(delete(name_record).where(name_record.c.record.in_(some)))
         for part in parts(sorted(held)):
             left = set(connection.scalars(select(name_record.c.name).where(name_record.c.name.in_(part)).distinct()))
@@ -181,8 +180,3 @@ def _drop(connection: Connection, rows: Sequence[int]) -> None:
     for part in parts(sorted(tokens)):
         left = set(connection.scalars(select(name_token.c.token).where(name_token.c.token.in_(part)).distinct()))
         connection.execute(delete(name_key).where(name_key.c.token.in_([one for one in part if one not in left])))
-
-
-def _lock(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(LOCK)))

@@ -35,7 +35,7 @@ from sqlalchemy import delete as sql_delete
 from federation.keeping import time_of
 from federation.ports import Held, HeldVersion
 from federation.records.facts import BLOB
-from node.storage import attachments, bounds, counts, indexes, lines, roads, searching
+from node.storage import attachments, bounds, counts, followers, indexes, lines, roads, searching
 from node.storage.database import allocate, insert_rows, parts
 from node.storage.tables import facet, record, shared, tombstone
 
@@ -112,6 +112,7 @@ def times(handling: str) -> tuple[int | None, int | None]:
 
 def keep(connection: Connection, versions: Sequence[NewVersion], *, now: int) -> list[int]:
     """Insert versions with their facets and return their row ids, in order."""
+    followers.announce(connection)
     ids = allocate(connection, record, len(versions))
     rows = []
     facet_rows: list[tuple[str, str, str, int]] = []
@@ -305,6 +306,7 @@ def reserve(
 
     `sch` says that a body was verified; without it there is only a sender's word that there is such a version.
     """
+    followers.announce(connection)
     (row_id,) = allocate(connection, record, 1)
     blank = (
         row_id, iss, rid, ver, kind, sch, jh, "", "", "0", width, 0, None, "{}", "", None, state, False, gc, now, None,

@@ -40,6 +40,8 @@ MAX_ENTRIES: Final = 200
 _NUMBER: Final = re.compile(r"[0-9]{1,11}(\.[0-9]{1,3})?", re.ASCII)
 """Below 100 thousand millions, so that many of them still fit into a sum. Finer than thousandths is not counted."""
 _ADMINISTRATION: Final = re.compile(r"[A-Z0-9-]{1,32}", re.ASCII)
+_OF_CASE: Final = ("control", "transport", "route", "route_ends")
+"""The groups whose facts are counted by case."""
 _UNIT: Final = re.compile(r"[A-Za-z0-9_-]{1,24}", re.ASCII)
 _HS: Final = re.compile(r"[0-9]{2,6}", re.ASCII)
 _HS_LENGTHS: Final = {"chapter": 2, "heading": 4, "subheading": 6}
@@ -47,6 +49,10 @@ _MONTH: Final = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2])(-[0-9]{2})?)?", re.ASCII)
 
 Values = dict[str, frozenset[str]]
 """Dimension to the values that something has of it."""
+
+
+_Labels = list[tuple[str, str]]
+"""(dimension, the one value under which something counts)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class _Line:
 
 def contribution(groups: Mapping[str, Any], *, node: str) -> Contribution:
     """What a seizure of `node` adds, from its held groups."""
-    month, whole = period(groups), _of_case(groups)
+    month = period(groups)
+    whole = _of_case(groups, month)
     lines = _lines(groups)
     union: Values = {dim: frozenset().union(*(line.values[dim] for line in lines.values())) for dim in LINE_DIMS}
     for dim, values in _of_line(_entries(groups, "goods"), _entries(groups, "right")).items():
@@ -69,14 +76,18 @@ def contribution(groups: Mapping[str, Any], *, node: str) -> Contribution:
         tuple(str(item.get(name)) for name in ("right_holder", "basis", "application", "outcome", "on"))
         for item in _entries({"procedures": mapping(groups.get("assessment")).get("procedures")}, "procedures")
     }
-    _add(sums, {**whole, **union}, PROCEDURES, "", len(decisions) * SCALE)
-    for line in lines.values():
+    of_case, of_all = _alone(whole, CASE_DIMS), _alone(union, LINE_DIMS)
+    labels = {name: of_case + _alone(line.values, LINE_DIMS) for name, line in lines.items()}
+    everything = of_case + of_all
+    _add(sums, everything, PROCEDURES, "", len(decisions) * SCALE)
+    for name, line in lines.items():
         brands = line.values["brand"]
-        _add(sums, {**whole, **line.values, "brand": frozenset()}, LINES, "", line.products * SCALE, without="brand")
+        without_brand = [label for label in labels[name] if label[0] != "brand"]
+        _add(sums, without_brand, LINES, "", line.products * SCALE)
         for brand in brands or {UNKNOWN}:
             sums["brand", brand, LINES, ""] += SCALE
     for measure, told in ((ARTICLES, _articles(groups)), (VALUES, _money(groups))):
-        _spread(sums, measure, told, whole=whole, lines=lines, union=union)
+        _spread(sums, measure, told, labels=labels, everything=everything)
     rows = tuple((*key, n) for key, n in sorted(sums.items()) if n)
     return Contribution(month=month, node=node, administration=administration, rows=rows)
 
@@ -102,13 +113,13 @@ def period(groups: Mapping[str, Any]) -> str:
     return UNKNOWN
 
 
-def _of_case(groups: Mapping[str, Any]) -> Values:
-    facts = of_seizure(groups)
+def _of_case(groups: Mapping[str, Any], month: str) -> Values:
+    # Goods and rights are read by line; of the facts only those of the case are wanted.
+    facts = of_seizure({name: groups[name] for name in _OF_CASE if name in groups})
     place = mapping(groups.get("place")) or mapping(groups.get("place_coarse"))
     administration = mapping(groups.get("case")).get("administration")
     steps, seized_in = routes.chain(groups), mapping(groups.get("route")).get("discovered_in") or place.get("country")
     seen = seized_in if isinstance(seized_in, str) else None
-    month = period(groups)
     found: Values = {
         "month": frozenset({month} - {UNKNOWN}),
         "conveyance": facts.conveyance,
@@ -176,8 +187,8 @@ def _money(groups: Mapping[str, Any]) -> list[tuple[str | None, str, int]]:
 
 
 def _spread(
-    sums: Counter[tuple[str, str, str, str]], measure: str, told: list[tuple[str | None, str, int]], *, whole: Values,
-    lines: Mapping[str, _Line], union: Values,
+    sums: Counter[tuple[str, str, str, str]], measure: str, told: list[tuple[str | None, str, int]], *,
+    labels: Mapping[str, _Labels], everything: _Labels,
 ) -> None:  # fmt: skip
     """Count what lines tell for their values, and what a total tells beyond its lines for the whole seizure."""
     by_lines: Counter[str] = Counter()
@@ -187,30 +198,34 @@ def _spread(
             totals[unit] = max(n, totals.get(unit, 0))
             continue
         by_lines[unit] += n
-        _add(sums, {**whole, **(lines[line].values if line in lines else union)}, measure, unit, n)
+        _add(sums, labels.get(line, everything), measure, unit, n)
     for unit, n in totals.items():
         if n > by_lines[unit]:
-            _add(sums, {**whole, **union}, measure, unit, n - by_lines[unit])
+            _add(sums, everything, measure, unit, n - by_lines[unit])
 
 
 def _count_cases(sums: Counter[tuple[str, str, str, str]], values: Values) -> None:
     sums[TOTAL, "", CASES, ""] += SCALE
     for dim in (*CASE_DIMS, *LINE_DIMS):
         for value in values[dim] or {UNKNOWN}:
-            sums[dim, value, CASES, ""] += SCALE
+            sums[dim, value, CASES, ""] = SCALE  # a value stands once in its set
 
 
-def _add(
-    sums: Counter[tuple[str, str, str, str]], values: Values, measure: str, unit: str, n: int, *, without: str = ""
-) -> None:  # fmt: skip
+def _alone(values: Values, dims: Iterable[str]) -> _Labels:
+    """Each dimension with its one value, or with the words for none and for several."""
+    return [
+        (dim, UNKNOWN if not values[dim] else next(iter(values[dim])) if len(values[dim]) == 1 else SEVERAL)
+        for dim in dims
+    ]
+
+
+def _add(sums: Counter[tuple[str, str, str, str]], labels: _Labels, measure: str, unit: str, n: int) -> None:
     if not n:
         return
     sums[TOTAL, "", measure, unit] += n
-    for dim in (*CASE_DIMS, *LINE_DIMS):
-        if dim != without:
-            found = values[dim]
-            value = UNKNOWN if not found else next(iter(found)) if len(found) == 1 else SEVERAL
-            sums[dim, value, measure, unit] += n
+    for dim, value in labels:
+        key = (dim, value, measure, unit)
+        sums[key] = sums.get(key, 0) + n
 
 
 def _thousandths(written: Any) -> int:

@@ -6,7 +6,6 @@ Counted is a seizure that is in use, whose time of keeping is not over, and whos
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
@@ -23,12 +22,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from node.storage.counts import Contribution, Key
+    from node.storage.counts import Contribution
     from node.storage.database import Database
 
-BATCH: Final = 250
+BATCH: Final = 500
 """A batch holds the one writer of SQLite for less than half a second."""
 KIND: Final = "seizure"
+Prepared = dict[tuple[str, str, str], "Contribution"]
+"""What versions add, by all that it is made of: issuer, mask and disclosures."""
 
 
 def follow(database: Database, *, now: int) -> bool:
@@ -36,25 +37,29 @@ def follow(database: Database, *, now: int) -> bool:
     with database.read() as connection:
         if not behind(connection) and not _expired(connection, now):
             return False
+        prepared = _prepare(connection, now)
     with database.write() as connection:
-        return step(connection, now=now)
+        return step(connection, now=now, prepared=prepared)
 
 
-def step(connection: Connection, *, now: int) -> bool:
-    """The next batch inside a transaction: what has expired, then what has changed, then what is new."""
+def step(connection: Connection, *, now: int, prepared: Prepared | None = None) -> bool:
+    """The next batch inside a transaction: what has expired, then what has changed, then what is new.
+
+    `prepared` holds what was worked out before; it is used for what has not changed since.
+    """
+    followers.lock(connection)
     counts.take_out(connection, counted.c.keep_until <= now)
     again = counts.waiting(connection, BATCH)
-    start = followers.position(connection, counts.NAME)
-    new = connection.scalars(
-        select(record.c.id).where(record.c.id > start).order_by(record.c.id).limit(BATCH - len(again))
-    ).all()
+    if again:  # whatever was counted of them meanwhile, they are counted anew
+        counts.take_out(connection, counted.c.record.in_(again))
+    new = followers.fresh(connection, followers.position(connection, counts.NAME), BATCH - len(again))
     ids = sorted({*again, *new})
     if not ids:
         return False
     there = set(connection.scalars(select(counted.c.record).where(counted.c.record.in_(ids))))
     wanted = [one for one in ids if one not in there]
     rows = connection.execute(records.visible().where(record.c.id.in_(wanted), record.c.kind == KIND))
-    counts.put(connection, [(row.id, row.keep_until, found) for row, found in _countable(rows, now)])
+    counts.put(connection, [(row.id, row.keep_until, found) for row, found in _countable(rows, now, prepared or {})])
     if again:
         counts.done(connection, again)
     if new:
@@ -76,18 +81,23 @@ def check(database: Database, *, now: int) -> list[str]:
     """
     while follow(database, now=now):
         pass
-    sums: Counter[Key] = Counter()
-    with database.write() as connection:  # nothing may change between the two counts
+    kept: counts.Sums = {}
+    with database.write() as connection:
         while step(connection, now=now):
             pass
-        rows = connection.execute(records.visible().where(record.c.kind == KIND).execution_options(yield_per=BATCH))
-        for _, found in _countable(rows, now):
-            counts.add_up(sums, found)
+        # Between the two counts no version changes without waiting (`followers.lock`). On PostgreSQL new ones may come:
+        # they are behind the position, and so in neither count.
+        reached = followers.position(connection, counts.NAME)
+        statement = records.visible().where(record.c.kind == KIND, record.c.id <= reached)
+        rows = connection.execute(statement.execution_options(yield_per=BATCH))
+        for _, found in _countable(rows, now, {}):
+            counts.add_up(kept, found)
         stored = counts.cells(connection)
+    sums = counts.with_all(kept)
     return [
         f"{' '.join(part for part in key if part)}: kept {stored.get(key, 0) / counting.SCALE:g}, "
         f"recounted {sums.get(key, 0) / counting.SCALE:g}"
-        for key in sorted(stored.keys() | {key for key, n in sums.items() if n})
+        for key in sorted(stored.keys() | sums.keys())
         if stored.get(key, 0) != sums.get(key, 0)
     ]
 
@@ -96,9 +106,24 @@ def _expired(connection: Connection, now: int) -> bool:
     return connection.scalar(select(counted.c.record).where(counted.c.keep_until <= now).limit(1)) is not None
 
 
-def _countable(rows: Iterable[Row[Any]], now: int) -> Iterator[tuple[Row[Any], Contribution]]:
+def _prepare(connection: Connection, now: int) -> Prepared:
+    """What the next new versions add, worked out before anybody has to wait for it."""
+    new = followers.fresh(connection, followers.position(connection, counts.NAME), BATCH)
+    rows = connection.execute(records.visible().where(record.c.id.in_(new), record.c.kind == KIND))
+    return {_said(row): found for row, found in _countable(rows, now, {})}
+
+
+def _said(row: Row[Any]) -> tuple[str, str, str]:
+    """All of a version that `counting.contribution` is made of."""
+    return row.iss, row.mask, row.disclosures
+
+
+def _countable(rows: Iterable[Row[Any]], now: int, prepared: Prepared) -> Iterator[tuple[Row[Any], Contribution]]:
     for row in rows:
         _, verdict = search.allowed(row, Action.STATISTICS, None, now=now)
         if verdict and (row.keep_until is None or row.keep_until > now):
-            groups, _ = bodies.read_row(row)
-            yield row, counting.contribution(groups, node=row.iss)
+            found = prepared.get(_said(row))
+            if found is None:
+                groups, _ = bodies.read_row(row)
+                found = counting.contribution(groups, node=row.iss)
+            yield row, found
