@@ -440,6 +440,7 @@ def build(home: Home) -> FastAPI:
         deps,
         evidence,
         exchange,
+        finding,
         health,
         holders,
         keeping,
@@ -522,7 +523,7 @@ def build(home: Home) -> FastAPI:
     deps.open_office(app, office)
     for face_of_officers in (
         records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
-        remarks, questions, statistics, health,
+        remarks, questions, finding, statistics, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

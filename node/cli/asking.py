@@ -53,12 +53,13 @@ def ask(
             raise Refusal(
                 "no sharing policy was ever activated: nothing is asked of anybody; `tidewaiter policy activate`"
             )
-        found = asyncio.run(_ask(at, home, asked, officer(by), dry_run=dry_run))
+        found = asyncio.run(send(at, home, asked, officer(by), dry_run=dry_run))
     if found is not None:
-        _tell(at, found)
+        tell(at, found)
 
 
-async def _ask(at: Session, home: Home, asked: Asked, name: str, *, dry_run: bool) -> Outcomes | None:
+async def send(at: Session, home: Home, asked: Asked, name: str, *, dry_run: bool) -> Outcomes | None:
+    """Say whom a question goes to and send it; None where it was only to be said."""
     from federation.transport import make_client
 
     async with make_client(home.settings.allow_addresses) as client:
@@ -76,7 +77,8 @@ async def _ask(at: Session, home: Home, asked: Asked, name: str, *, dry_run: boo
         return asker.conclude(plan, await asker.send(plan), by=name)
 
 
-def _tell(at: Session, found: Outcomes) -> None:
+def tell(at: Session, found: Outcomes) -> None:
+    """Show what came of a question."""
     from node.services.readable import lines, plain
 
     if at.out.json:

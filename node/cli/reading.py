@@ -128,6 +128,7 @@ def search(
     facets: Annotated[bool, typer.Option("--facets", help="Count the filter values over the result.")] = False,
     limit: Limit = LIMIT,
     cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
+    save: Annotated[str | None, typer.Option(help="Keep this search under a name: `tidewaiter saved`.")] = None,
     by: By = None,
     purpose: Purpose = PURPOSE,
 ) -> None:
@@ -152,12 +153,16 @@ def search(
     )  # fmt: skip
     with at.opened() as home:
         if words or name or number or facets:
-            _index(home)
+            catch_up(home)
+        if save is not None:
+            from node.services import saving
+
+            saving.save(home.database, save, criteria, by=officer(by), purpose=purpose, now=home.clock())
         _find(at, home, criteria, by, purpose)
 
 
-def _index(home: Home) -> None:
-    """Bring the index of words up to date, so that a search after an import or a sync finds what came."""
+def catch_up(home: Home) -> None:
+    """Bring the indexes up to date, so that a search after an import or a sync finds what came."""
     from node.services import indexing
 
     while indexing.follow(home.database, now=home.clock()):
@@ -168,6 +173,11 @@ def _find(at: Session, home: Home, criteria: Criteria, by: str | None, purpose: 
     from node.services.search import find
 
     hits: Hits = find(home.database, criteria, by=officer(by), purpose=purpose, now=home.clock())
+    tell_hits(at, hits)
+
+
+def tell_hits(at: Session, hits: Hits, *, empty: str = "Nothing was found.") -> None:
+    """Show a page of results."""
     if at.out.json:
         at.out.result(hits.to_json())
         return
@@ -189,7 +199,7 @@ def _find(at: Session, home: Home, criteria: Criteria, by: str | None, purpose: 
             )
             for row in hits.rows
         ],
-        empty="Nothing was found.",
+        empty=empty,
     )
     if hits.facets is not None:
         _tell(at, hits.facets)

@@ -89,6 +89,10 @@ class Criteria:
     limit: int = DEFAULT_LIMIT
     before: str | None = None
     """The cursor that the page before ended with."""
+    after: int | None = None
+    """Only versions of later rows: those that this node came to hold since."""
+    until: int | None = None
+    """Only versions up to this row."""
 
 
 def check_purpose(purpose: str | None) -> None:

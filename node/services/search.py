@@ -164,7 +164,12 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
     with database.look() as connection:
         found = candidates.find(connection, criteria)
         wanted = searching.Wanted(
-            filters=filters, day_from=day_from, day_to=day_to, ids=None if found is None else found.rows
+            filters=filters,
+            day_from=day_from,
+            day_to=day_to,
+            ids=None if found is None else found.rows,
+            after=criteria.after,
+            until=criteria.until,
         )
         pages = _Pages(connection, wanted, found if order == BEST else None)
         seen, last = _page(pages, limit=criteria.limit, before=before, purpose=purpose, now=now)

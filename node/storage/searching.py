@@ -29,6 +29,8 @@ SAMPLE: Final = 10_000
 """Newest versions by which it is estimated how common a filter is."""
 LOOK: Final = 60_000
 """Versions that are looked through at most where not all are wanted."""
+_WALK: Final = 2.0
+"""A step along the days costs more than a row of a filter: the looks that follow it are all over the place."""
 _IN_USE: Final = "r.state IN ('released', 'received')"
 
 
@@ -41,6 +43,10 @@ class Wanted:
     day_to: str | None = None
     ids: Collection[int] | None = None
     """Only these rows, which have a line."""
+    after: int | None = None
+    """Only later rows than this one."""
+    until: int | None = None
+    """Only rows up to this one."""
 
 
 def places(connection: Connection, wanted: Wanted, *, limit: int, before: Place | None = None) -> list[Place]:
@@ -71,7 +77,8 @@ def _places(
     last = connection.scalar(text("SELECT max(id) FROM record")) or 0
     counted = sorted((_share(connection, field, values, last), field, values) for field, values in filters)
     ordered = [(field, values) for _, field, values in counted]
-    if counted and counted[0][0] * last < _steps(counted, limit, last, look):
+    rows = counted[0][0] * (last - (wanted.after or 0)) if counted else 0
+    if counted and rows < _WALK * _steps(counted, limit, last, look):
         return _of_rarest(connection, wanted, ordered, limit=limit, before=before)
     return _by_day(connection, wanted, ordered, limit=limit, before=before, look=look)
 
@@ -173,6 +180,12 @@ def _bounds(day: str, row: str, wanted: Wanted, before: Place | None) -> tuple[s
         # A day that is only known as a month or a year is stored as its first day; what tells none is in no period.
         parts += f"AND {day} <= :day_to AND {day} <> '' "
         given["day_to"] = wanted.day_to
+    if wanted.after is not None:
+        parts += f"AND {row} > :after_row "
+        given["after_row"] = wanted.after
+    if wanted.until is not None:
+        parts += f"AND {row} <= :until_row "
+        given["until_row"] = wanted.until
     if before is not None:
         parts += f"AND {day} <= :before_day AND ({day} < :before_day OR {row} < :before_row) "
         given |= {"before_day": before[0], "before_row": before[1]}

@@ -20,6 +20,7 @@ from node.storage.tables import (
     recovery,
     relay,
     retention,
+    saved,
     statistics,
 )
 from node.storage.tables.core import (
@@ -75,6 +76,7 @@ __all__ = [
     "recovery",
     "relay",
     "retention",
+    "saved",
     "shared",
     "statistics",
     "tombstone",
