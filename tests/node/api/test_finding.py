@@ -95,7 +95,7 @@ def test_more_news_than_one_answer_tells_stays_new(call, home, monkeypatch):
 def test_news_with_filters_alone_are_of_later_rows_alone(call, home):
     receive(home)
     index(home)
-    save(call, "sea", filters={"category": ["footwear"]}, **{"from": "2020"})
+    save(call, "sea", filters={"category": ["footwear"]})
     receive(home, rid=OTHER)
     index(home)
     assert news(call, "sea") == [OTHER]
