@@ -19,7 +19,7 @@ from node.storage.tables import record
 from node.storage.tables.statistics import counted, recount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, Row
 
@@ -96,9 +96,15 @@ def _expired(connection: Connection, now: int) -> bool:
     return connection.scalar(select(counted.c.record).where(counted.c.keep_until <= now).limit(1)) is not None
 
 
-def _countable(rows: Iterable[Row[Any]], now: int) -> Iterator[tuple[Row[Any], Contribution]]:
+def countable(rows: Iterable[Row[Any]], now: int) -> Iterator[tuple[Row[Any], Mapping[str, Any]]]:
+    """Those of these versions that may be counted, with the groups that are held of them."""
     for row in rows:
         _, verdict = search.allowed(row, Action.STATISTICS, None, now=now)
         if verdict and (row.keep_until is None or row.keep_until > now):
             groups, _ = bodies.read_row(row)
-            yield row, counting.contribution(groups, node=row.iss)
+            yield row, groups
+
+
+def _countable(rows: Iterable[Row[Any]], now: int) -> Iterator[tuple[Row[Any], Contribution]]:
+    for row, groups in countable(rows, now):
+        yield row, counting.contribution(groups, node=row.iss)
