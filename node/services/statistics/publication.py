@@ -121,6 +121,11 @@ def draw(database: Database, wishes: Wishes, *, node: str, now: int) -> Edition:
                 + (" against the versions that are out" if earlier else "")
                 + "; choose a longer period, or wait until more is reported"
             )
+        if all(key in pattern.suppressed for key, cell in cells.items() if cell.value):
+            raise PublicationRefused(
+                "nothing is published: every cell would be left out, because too few stand behind these tables; choose a "
+                "longer period"
+            )
         groups = get_schema(SCHEMA).prepare(
             {
                 "about": _about(wishes, period, coverage=counted.coverage, node=node, now=now),
