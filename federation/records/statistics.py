@@ -41,7 +41,6 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "by_month": ("month",),
         "by_category": ("category",),
-        "by_chapter": ("chapter",),
         "by_right": ("right",),
         "by_origin": ("origin",),
         "by_destination": ("destination",),
@@ -50,10 +49,12 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "category_by_month": ("category", "month"),
         "category_by_origin": ("category", "origin"),
         "category_by_destination": ("category", "destination"),
-        "chapter_by_conveyance": ("chapter", "conveyance"),
+        "category_by_conveyance": ("category", "conveyance"),
+        "category_by_procedure": ("category", "procedure"),
     }
 )
-"""Each table with its dimensions."""
+"""Each table with its dimensions. No dimension may follow from another, as a category does from an HS chapter: who knows
+how would carry a figure from one table into another, where it is left out."""
 TOTAL: Final = "_T"
 """The total of a dimension, in a key."""
 MEASURE: Final = "cases"

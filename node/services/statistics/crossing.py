@@ -15,7 +15,6 @@ have any form; what has another form than expected counts as unknown.
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -43,7 +42,6 @@ _LISTS: Final = {
     "category": "wco_category", "right": "ipr_type", "origin": "country", "destination": "country",
     "conveyance": "conveyance", "procedure": "procedure",
 }  # fmt: skip
-_CHAPTER: Final = re.compile(r"[0-9]{2}", re.ASCII)
 _MONTH: Final = len("2026-01")
 _DECEMBER: Final = "-12"
 _JANUARY: Final = "-01"
@@ -135,8 +133,6 @@ def cells_of(tables: Catalogue, counted: Counted) -> dict[Key, Cell]:
 def _place(groups: Mapping[str, Any]) -> dict[str, str]:
     values = counting.values_of(groups)
     place = {dim: _code(values[dim], codes.codes_of(name)) for dim, name in _LISTS.items()}
-    chapters = values["chapter"]
-    place["chapter"] = _code(chapters, {code for code in chapters if _CHAPTER.fullmatch(code)})
     place["month"] = counting.period(groups)
     return place
 

@@ -123,8 +123,8 @@ def draw(database: Database, wishes: Wishes, *, node: str, now: int) -> Edition:
             )
         if all(key in pattern.suppressed for key, cell in cells.items() if cell.value):
             raise PublicationRefused(
-                "nothing is published: every cell would be left out, because too few stand behind these tables; choose a "
-                "longer period"
+                "nothing is published: every cell would be left out, because too few stand behind these tables; choose "
+                "a longer period"
             )
         groups = get_schema(SCHEMA).prepare(
             {

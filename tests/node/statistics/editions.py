@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from tests.federated import Nodes
 
 SHOWN = {
-    "by_month": ("month",), "by_category": ("category",), "by_chapter": ("chapter",), "by_right": ("right",),
+    "by_month": ("month",), "by_category": ("category",), "by_right": ("right",),
     "by_origin": ("origin",), "by_destination": ("destination",), "by_conveyance": ("conveyance",),
     "by_procedure": ("procedure",), "category_by_month": ("category", "month"),
     "category_by_origin": ("category", "origin"), "category_by_destination": ("category", "destination"),
-    "chapter_by_conveyance": ("chapter", "conveyance"),
+    "category_by_conveyance": ("category", "conveyance"), "category_by_procedure": ("category", "procedure"),
 }  # fmt: skip
 GOODS = {"footwear": "64", "clothing": "61", "pharmaceuticals": "30"}
 YEAR = Wishes(first="2025-01", last="2025-12")
@@ -40,7 +40,7 @@ class Case:
     @property
     def facts(self) -> dict[str, str]:
         return {
-            "month": self.month, "category": self.category, "chapter": GOODS[self.category], "right": "trademark",
+            "month": self.month, "category": self.category, "right": "trademark",
             "origin": self.origin or "(unknown)", "destination": self.destination, "conveyance": self.conveyance,
             "procedure": "(unknown)",
         }  # fmt: skip

@@ -30,7 +30,7 @@ FED = make_federation(["KE", "TZ", "UG", "RILO-ESA"])
 SEIZURES = {"groups": ["case", "goods", "right", "route", "transport"], "when": {"kind": ["seizure"]}}
 SOME = ["about", "by_month", "category_by_origin"]
 GRANTED = {"groups": SOME, "when": {"kind": ["statistics"], "node": ["TZ"]}}
-DIMS = ("month", "category", "chapter", "right", "origin", "destination", "conveyance", "procedure")
+DIMS = ("month", "category", "right", "origin", "destination", "conveyance", "procedure")
 
 
 @pytest.fixture
@@ -301,6 +301,22 @@ def test_a_regional_table_needs_three_members_behind_a_cell(light):
         }
         assert n is None or len(behind) >= 3
     assert tables["by_month"]["_T",] == "90"
+
+
+def test_a_recall_ends_the_edition_and_what_was_out_still_binds_the_next(nodes):
+    release(nodes, made_up(30, 40))
+    publish(nodes)
+    view, _ = shown(nodes, "STAT-2025")
+    nodes.pull("TZ", "KE")
+    wish = recalling.Wish(rid=view.rid, reason="erroneous", by="officer")
+    recalling.recall(nodes.databases["KE"], nodes.publisher("KE"), wish, now=nodes.now)
+    nodes.pull("TZ", "KE")
+    assert nodes.held("TZ", "KE", view.rid) == {}
+    with pytest.raises(PublicationRefused, match="was recalled"):
+        publication.draw(nodes.databases["KE"], YEAR, node="KE", now=nodes.now)
+    publish(nodes, replace(YEAR, reference="STAT-2025-NEW"))
+    (first,), (second,) = drawn(nodes), drawn(nodes, "STAT-2025-NEW")
+    assert first.secondary | first.widths.keys() <= second.secondary | second.widths.keys()
 
 
 def order(form="csv"):
