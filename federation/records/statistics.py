@@ -53,8 +53,8 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "category_by_procedure": ("category", "procedure"),
     }
 )
-"""Each table with its dimensions. No dimension may follow from another, as a category does from an HS chapter: who knows
-how would carry a figure from one table into another, where it is left out."""
+"""Each table with its dimensions. No dimension may follow from another, as a category does from an HS chapter: who
+knows how would carry a figure from one table into another, where it is left out."""
 TOTAL: Final = "_T"
 """The total of a dimension, in a key."""
 MEASURE: Final = "cases"

@@ -14,11 +14,13 @@ from sqlalchemy import select
 
 from federation.errors import NotFound
 from federation.records import get_schema
+from node.services import recalling
 from node.services.exporting import ExportRefused
-from node.services.statistics import publication, published
+from node.services.statistics import crossing, publication, published
 from node.services.statistics.publication import PublicationRefused, Wishes
 from node.services.statistics.suppression import Catalogue, Cell, Dimension, Rules
 from node.services.statistics.suppression_moves import Grid
+from node.services.stopping import RecallRules
 from node.storage import drafts, exports, publications
 from node.storage.tables import disclosure
 from tests.factories import make_federation
@@ -308,8 +310,11 @@ def test_a_recall_ends_the_edition_and_what_was_out_still_binds_the_next(nodes):
     publish(nodes)
     view, _ = shown(nodes, "STAT-2025")
     nodes.pull("TZ", "KE")
-    wish = recalling.Wish(rid=view.rid, reason="erroneous", by="officer")
-    recalling.recall(nodes.databases["KE"], nodes.publisher("KE"), wish, now=nodes.now)
+    with nodes.databases["KE"].write() as connection:
+        recalling.recall(
+            connection, nodes.publisher("KE"), [view.rid], reason="erroneous", effect="stop-use", by="officer",
+            second=None, rules=RecallRules(), now=nodes.now,
+        )  # fmt: skip
     nodes.pull("TZ", "KE")
     assert nodes.held("TZ", "KE", view.rid) == {}
     with pytest.raises(PublicationRefused, match="was recalled"):
@@ -367,6 +372,26 @@ def test_hostile_labels_of_others_are_no_formulas_and_wrong_cells_are_skipped():
     book = openpyxl.load_workbook(io.BytesIO(published._as_workbook(published._said(HOSTILE), HOSTILE)))
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert all(cell.data_type != "f" for cell in cells)
+
+
+def test_all_cases_that_name_no_holder_are_one_contributor_and_a_procedure_names_before_a_brand():
+    case = Case("2025-02", "footwear", "CN", "KE", "sea", "Nordwind")
+    groups = case.groups("S-1")
+    assert crossing.holder(groups) == "nordwind"
+    named = {"procedures": [{"right_holder": "Tide  Ltd"}, {"right_holder": "Other"}]}
+    assert crossing.holder({**groups, "assessment": named}) == "tide ltd"
+    assert crossing.holder({"right": [{"line": "1"}, 7], "assessment": []}) == ""
+
+
+def test_a_year_without_a_month_is_in_a_period_that_has_all_of_it(light):
+    release(light, [*made_up(31, 40), *[replace(case, month="2025") for case in made_up(32, 8)]])
+    with light.databases["KE"].read() as connection:
+        whole, half = (
+            crossing.count(connection, crossing.Period(first="2025-01", last=last), node="KE", now=light.now)
+            for last in ("2025-12", "2025-11")
+        )
+    root = ("_T",) * len(DIMS)
+    assert (whole.cells[root].total(), half.cells[root].total()) == (48, 40)
 
 
 def test_a_text_that_somebody_typed_becomes_no_heading(light):
