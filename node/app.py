@@ -457,6 +457,7 @@ def build(home: Home) -> FastAPI:
         prefix,
         problems,
         proposals,
+        publications,
         questions,
         recalls,
         records,
@@ -523,7 +524,7 @@ def build(home: Home) -> FastAPI:
     deps.open_office(app, office)
     for face_of_officers in (
         records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
-        remarks, questions, finding, statistics, health,
+        remarks, questions, finding, statistics, publications, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

@@ -2,7 +2,8 @@
 
     get_schema("seizure/1").validate(groups)
 
-Each schema has a module whose docstring is its public form: `seizure`, `alert`, `annotation`, `tombstone`.
+Each schema has a module whose docstring is its public form: `seizure`, `alert`, `annotation`, `statistics`,
+`tombstone`.
 The code lists are in `codes`. Nothing here knows signatures, feeds or databases.
 """
 
@@ -17,13 +18,14 @@ from federation.records.checks import Fault, Report
 from federation.records.facts import Facets
 from federation.records.model import Schema, UnknownSchema
 from federation.records.seizure import SEIZURE
+from federation.records.statistics import STATISTICS
 from federation.records.tombstone import TOMBSTONE, check_tomb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
-    {schema.id: schema for schema in (SEIZURE, ALERT, ANNOTATION, TOMBSTONE)},
+    {schema.id: schema for schema in (SEIZURE, ALERT, ANNOTATION, STATISTICS, TOMBSTONE)},
 )
 """Every schema that this version speaks, by id."""
 

@@ -53,6 +53,14 @@ def of_annotation(groups: Mapping[str, Any], _facts: Facts) -> str:
     return _line([f"{named}: {label('result', result).lower()}" if result else named])
 
 
+def of_statistics(groups: Mapping[str, Any], _facts: Facts) -> str:
+    """Write the title in its author's words; then the period."""
+    about = mapping(groups.get("about"))
+    period = mapping(about.get("period"))
+    months = [month for month in (_text(period.get("from")), _text(period.get("to"))) if month]
+    return _line([_translated(about.get("title")) or "Statistics", " to ".join(dict.fromkeys(months))])
+
+
 def of_tombstone(_groups: Mapping[str, Any], _facts: Facts) -> str:
     """Say that the record was recalled: a tombstone has nothing else to tell."""
     return "Recalled"

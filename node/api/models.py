@@ -361,7 +361,9 @@ class Release(BaseModel):
     references: Names | None = None
     ids: Ids | None = None
     all: Literal[True] | None = None
-    kind: Literal["seizure", "alert"] | None = Field(default=None, description="With `all`: only of this kind.")
+    kind: Literal["seizure", "alert", "statistics"] | None = Field(
+        default=None, description="With `all`: only of this kind."
+    )
     second: str | None = Field(
         default=None,
         description="The token of a second officer with the right to release, for rules that need two.",

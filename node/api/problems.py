@@ -42,6 +42,7 @@ WORDS: Final[Mapping[str, tuple[int, str]]] = {
         409,
         "The proposal cannot be approved or put in force as it is; the detail says why. Nothing has changed.",
     ),
+    "publication-refused": (409, "The tables cannot be published; the detail says why. Nothing was drawn."),
     "task-closed": (409, "The task is done already."),
     "too-large": (413, "The body is longer than this address takes."),
     "unsupported-media-type": (415, "The body is not `application/json`."),

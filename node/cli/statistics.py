@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from node.cli import intensity
+from node.cli import intensity, published
 from node.cli.session import Refusal, officer, session
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _COLUMNS: Final = ("table", "dimension", "value", "measure", "unit", "n")
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     intensity.register(stats_app)
+    published.register(stats_app)
     app.add_typer(stats_app, name="stats")
 
 

@@ -181,13 +181,17 @@ def obligations(handling: Handling) -> list[str]:
     return told
 
 
+def check_order(purpose: str, destination: str) -> None:
+    """Refuse a purpose that is none, and a destination that says nothing."""
+    search.check_purpose(purpose)
+    if not (0 < len(destination.strip()) <= MAX_DESTINATION and destination.isprintable()):
+        raise ExportRefused([f"destination: says in at most {MAX_DESTINATION} printable characters who gets it"])
+
+
 def _check(order: Order) -> None:
-    search.check_purpose(order.purpose)
+    check_order(order.purpose, order.destination)
     if order.format not in FORMATS:
         raise ExportRefused([f"format: is one of {', '.join(FORMATS)}"])
-    where = order.destination
-    if not (0 < len(where.strip()) <= MAX_DESTINATION and where.isprintable()):
-        raise ExportRefused([f"destination: says in at most {MAX_DESTINATION} printable characters who gets it"])
 
 
 def _make(
@@ -249,7 +253,7 @@ def _as_csv(head: dict[str, Any], items: list[dict[str, Any]]) -> bytes:
             _instant(handling["keep_until"]) if "keep_until" in handling else "",
         ]  # fmt: skip
         for group, value in item["groups"].items():
-            for field, text in _leaves(value):
+            for field, text in leaves(value):
                 writer.writerow([safe_cell(readable.plain(cell)) for cell in [*front, group, field, text, *tail]])
     return b"\xef\xbb\xbf" + stream.getvalue().encode()
 
@@ -267,10 +271,10 @@ def _as_text(head: dict[str, Any], items: list[dict[str, Any]]) -> bytes:
     return ("\n".join(readable.plain(line) for line in said) + "\n").encode()
 
 
-def _leaves(value: Any, path: str = "") -> list[tuple[str, str]]:
+def leaves(value: Any, path: str = "") -> list[tuple[str, str]]:
     """Each single value of a group with where it stands.
 
-    >>> _leaves({"a": [{"b": "1"}]})
+    >>> leaves({"a": [{"b": "1"}]})
     [('a.0.b', '1')]
     """
     if isinstance(value, dict):
@@ -279,7 +283,7 @@ def _leaves(value: Any, path: str = "") -> list[tuple[str, str]]:
         pairs = {str(at): item for at, item in enumerate(value)}.items()
     else:
         return [(path, str(value))]
-    return [leaf for name, item in pairs for leaf in _leaves(item, f"{path}.{name}" if path else str(name))]
+    return [leaf for name, item in pairs for leaf in leaves(item, f"{path}.{name}" if path else str(name))]
 
 
 def _instant(seconds: int) -> str:

@@ -51,6 +51,7 @@ SCHEMA_OF: Final[Mapping[str, str]] = {
     "seizure": "seizure/1",
     "alert": "alert/1",
     "annotation": "annotation/1",
+    "statistics": "statistics/1",
 }
 
 

@@ -66,9 +66,7 @@ def contribution(groups: Mapping[str, Any], *, node: str) -> Contribution:
     month = period(groups)
     whole = _of_case(groups, month)
     lines = _lines(groups)
-    union: Values = {dim: frozenset().union(*(line.values[dim] for line in lines.values())) for dim in LINE_DIMS}
-    for dim, values in _of_line(_entries(groups, "goods"), _entries(groups, "right")).items():
-        union[dim] |= values
+    union = _union(groups, lines)
     administration = next(iter(whole["administration"]), UNKNOWN)
     sums: Counter[tuple[str, str, str, str]] = Counter()
     _count_cases(sums, {**whole, **union})
@@ -111,6 +109,18 @@ def period(groups: Mapping[str, Any]) -> str:
         if isinstance(on, str) and _MONTH.fullmatch(on):
             return on[:7]
     return UNKNOWN
+
+
+def values_of(groups: Mapping[str, Any]) -> Values:
+    """The values that a seizure has of each dimension, over all of its lines."""
+    return {**_of_case(groups, period(groups)), **_union(groups, _lines(groups))}
+
+
+def _union(groups: Mapping[str, Any], lines: Mapping[str, _Line]) -> Values:
+    found: Values = {dim: frozenset().union(*(line.values[dim] for line in lines.values())) for dim in LINE_DIMS}
+    for dim, values in _of_line(_entries(groups, "goods"), _entries(groups, "right")).items():
+        found[dim] |= values
+    return found
 
 
 def _of_case(groups: Mapping[str, Any], month: str) -> Values:

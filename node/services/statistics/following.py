@@ -18,7 +18,7 @@ from node.storage.tables import record
 from node.storage.tables.statistics import counted, recount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, Row
 
@@ -118,12 +118,24 @@ def _said(row: Row[Any]) -> tuple[str, str, str]:
     return row.iss, row.mask, row.disclosures
 
 
+def countable(rows: Iterable[Row[Any]], now: int) -> Iterator[tuple[Row[Any], Mapping[str, Any]]]:
+    """Those of these versions that may be counted, with the groups that are held of them."""
+    for row in _allowed(rows, now):
+        groups, _ = bodies.read_row(row)
+        yield row, groups
+
+
 def _countable(rows: Iterable[Row[Any]], now: int, prepared: Prepared) -> Iterator[tuple[Row[Any], Contribution]]:
+    for row in _allowed(rows, now):
+        found = prepared.get(_said(row))
+        if found is None:
+            groups, _ = bodies.read_row(row)
+            found = counting.contribution(groups, node=row.iss)
+        yield row, found
+
+
+def _allowed(rows: Iterable[Row[Any]], now: int) -> Iterator[Row[Any]]:
     for row in rows:
         _, verdict = search.allowed(row, Action.STATISTICS, None, now=now)
         if verdict and (row.keep_until is None or row.keep_until > now):
-            found = prepared.get(_said(row))
-            if found is None:
-                groups, _ = bodies.read_row(row)
-                found = counting.contribution(groups, node=row.iss)
-            yield row, found
+            yield row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import TYPE_CHECKING
 
 from sqlalchemy import update
@@ -86,3 +87,34 @@ def test_the_brands_of_the_published_trade_report_come_back_with_their_quantitie
     (found,) = tell("stats", "table", "by-brand", "--json", "--home", home).json["tables"]
     pieces = {one["key"][0]: int(one["n"]) for one in found["rows"] if one["measure"] == "articles"}
     assert pieces == {row["brand"].lower(): int(row["quantity_pieces"]) for row in published}
+
+
+def test_an_edition_is_published_shown_exported_and_registered(tell: Callable[..., Answer], member: Path) -> None:
+    goods = [(f"Brand {at % 8}", "1", f"2025-{1 + at % 3:02d}-03") for at in range(40)]
+    home = counted(tell, member, goods)
+    drawn = tell("stats", "publish", "--from", "2025-01", "--to", "2025-12", "--json", "--home", home).json
+    assert (drawn["reference"], drawn["version"], drawn["cases"]) == ("STAT-2025", 1, 40)
+    early = tell("stats", "show", "STAT-2025", "--home", home)
+    assert early.status != 0  # a draft is no record yet
+    assert tell("release", "STAT-2025", "--kind", "statistics", "--home", home).status == 0
+    shown = tell("stats", "show", "STAT-2025", "--home", home)
+    assert "category_by_month" in shown.out
+    assert "voluntary" in shown.out
+    assert json.loads(tell("stats", "show", "STAT-2025", "--json", "--home", home).out)["kind"] == "statistics"
+    for name in ("stat.csv", "stat.xlsx"):
+        words = ["stats", "export", "STAT-2025", "--output", home.parent / name, "--purpose", "statistics"]
+        assert tell(*words, "--to", "the press", "--home", home).status == 0
+        assert (home.parent / name).stat().st_size
+        assert "is there already" in tell(*words, "--to", "the press", "--home", home).err
+    assert len(tell("exports", "--json", "--home", home).json["exports"]) == 2
+    found = tell("search", "--filter", "kind=statistics", "--json", "--home", home)
+    assert "2025-01 to 2025-12" in found.out
+
+
+def test_a_publication_that_is_refused_says_why(tell: Callable[..., Answer], member: Path) -> None:
+    home = counted(tell, member, GOODS)
+    refused = tell("stats", "publish", "--from", "2025-01", "--to", "2025-12", "--home", home)
+    assert refused.status == 1
+    assert "nothing is published" in refused.err
+    wrong = tell("stats", "publish", "--from", "2025-01", "--to", "2025-12", "--dominance", "x", "--home", home)
+    assert (wrong.status, "N:K" in wrong.err) == (2, True)
