@@ -52,7 +52,7 @@ class Case:
         return {
             "case": {
                 "reference": reference, "administration": administration,
-                "dates": [{"kind": "seized", "on": f"{self.month}-03"}],
+                "dates": [{"kind": "seized", "on": self.month}],
             },
             "goods": [
                 {

@@ -357,6 +357,17 @@ def test_a_record_that_is_no_statistics_is_neither_shown_nor_exported_here(light
         published.export(light.databases["KE"], rid, order("pdf"), node="KE", now=light.now)
 
 
+def test_an_edition_is_exported_only_for_a_purpose_that_its_handling_allows(light):
+    release(light, made_up(17, 40))
+    usual = light.publisher
+    light.publisher = lambda node: replace(usual(node), handling={**usual(node).handling, "purposes": ["statistics"]})
+    publish(light)
+    database = light.databases["KE"]
+    published.export(database, "STAT-2025", order(), node="KE", now=light.now)
+    with pytest.raises(ExportRefused, match="purpose"):
+        published.export(database, "STAT-2025", replace(order(), purpose="evidence"), node="KE", now=light.now)
+
+
 HOSTILE = {
     "about": {"title": [{"lang": "en", "by": "author", "text": "=cmd|' /C calc'!A0"}], "caveat": "@SUM(1)"},
     "by_month": {"cells": [{"key": ['=HYPERLINK("http://x")'], "n": "3"}, {"key": ["+1"], "n": "=1"}, 7]},
