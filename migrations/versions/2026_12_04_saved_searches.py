@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("seen", ROWID, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_saved_search"),
-        sa.UniqueConstraint("owner", "name", name="uq_saved_search_owner"),
+        sa.UniqueConstraint("owner", "name", name="uq_saved_search_owner_name"),
     )
 
 
