@@ -141,14 +141,14 @@ def search(
         "transit": transit, "destination": destination, "country": country, "procedure": procedure,
         "conveyance": conveyance, "detection": detection, "outcome": outcome, "node": node, "kind": kind,
     }  # fmt: skip
-    filters = {name: set(values) for name, values in named.items() if values}
+    filters = {field: set(values) for field, values in named.items() if values}
     for item in filter_ or []:
-        name, mark, value = item.partition("=")
+        field, mark, value = item.partition("=")
         if not mark:
             raise Refusal(f"--filter: {item} is not NAME=VALUE, such as brand=Rolex", status=2)
-        filters.setdefault(name.strip(), set()).add(value)
+        filters.setdefault(field.strip(), set()).add(value)
     criteria = Criteria(
-        words=" ".join(words) if words else None, filters={name: frozenset(values) for name, values in filters.items()},
+        words=" ".join(words) if words else None, filters={field: frozenset(values) for field, values in filters.items()},
         day_from=from_, day_to=to, limit=limit, before=cursor, name=name, number=number, order=order, facets=facets,
     )  # fmt: skip
     with at.opened() as home:
