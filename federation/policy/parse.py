@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 MAX_POLICY_BYTES: Final = 1_000_000
 MAX_RULES: Final = 2_000
-SCHEMAS: Final = ("seizure/1", "alert/1", "annotation/1", "statistics/1")
+SCHEMAS: Final = ("seizure/1", "alert/1", "annotation/1", "statistics/1", "bulletin/1")
 """Schemas whose groups a policy can name, unless the caller says otherwise."""
 DEFAULT_REASON: Final = "default"
 """Stands for "no rule" in reasons, so no rule may be called so."""

@@ -2,7 +2,7 @@
 
     get_schema("seizure/1").validate(groups)
 
-Each schema has a module whose docstring is its public form: `seizure`, `alert`, `annotation`, `statistics`,
+Each schema has a module whose docstring is its public form: `seizure`, `alert`, `annotation`, `statistics`, `bulletin`,
 `tombstone`.
 The code lists are in `codes`. Nothing here knows signatures, feeds or databases.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from federation.records.alert import ALERT
 from federation.records.annotation import ANNOTATION
+from federation.records.bulletin import BULLETIN
 from federation.records.checks import Fault, Report
 from federation.records.facts import Facets
 from federation.records.model import Schema, UnknownSchema
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SCHEMAS: Final[Mapping[str, Schema]] = MappingProxyType(
-    {schema.id: schema for schema in (SEIZURE, ALERT, ANNOTATION, STATISTICS, TOMBSTONE)},
+    {schema.id: schema for schema in (SEIZURE, ALERT, ANNOTATION, STATISTICS, BULLETIN, TOMBSTONE)},
 )
 """Every schema that this version speaks, by id."""
 

@@ -2,7 +2,7 @@
 
 A `Schema` is data: the groups in their order, which of them can name somebody, which make up the minimal
 form, and the functions that check, complete and read them. The register of schemas is `federation.records`;
-the schemas stand in `seizure`, `alert`, `annotation`, `statistics` and `tombstone`.
+the schemas stand in `seizure`, `alert`, `annotation`, `statistics`, `bulletin` and `tombstone`.
 
 Two attitudes meet here. Towards those who issue, `validate` is strict and lists every fault at once. Towards
 what others have signed, `attributes`, `facets` and `title` are tolerant: they take what they understand, skip

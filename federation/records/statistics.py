@@ -73,7 +73,8 @@ def _one_of(*words: str) -> Check:
     return pattern(form, what=f"one of {', '.join(words)}", remedy=f"write one of {', '.join(words)}")
 
 
-def _cell(value: Any, path: Path, found: Findings) -> None:
+def cell(value: Any, path: Path, found: Findings) -> None:
+    """Check one cell: its key, and either a figure or that it is suppressed."""
     _cell_members(value, path, found)
     if type(value) is dict and value and ("n" in value) == ("suppressed" in value):
         found.error(path, None, "has a figure and is suppressed, or neither", "give either n or suppressed")
@@ -82,7 +83,7 @@ def _cell(value: Any, path: Path, found: Findings) -> None:
 def _table(dims: tuple[str, ...]) -> Check:
     """Make a check for the table of these dimensions: each cell once, with a code for each dimension."""
     check = members(
-        {"dims": listed(text), "measure": _one_of(MEASURE), "cells": listed(_cell)}, "dims", "measure", "cells"
+        {"dims": listed(text), "measure": _one_of(MEASURE), "cells": listed(cell)}, "dims", "measure", "cells"
     )
 
     def checked(value: Any, path: Path, found: Findings) -> None:

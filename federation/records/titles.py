@@ -61,6 +61,11 @@ def of_statistics(groups: Mapping[str, Any], _facts: Facts) -> str:
     return _line([_translated(about.get("title")) or "Statistics", " to ".join(dict.fromkeys(months))])
 
 
+def of_bulletin(groups: Mapping[str, Any], facts: Facts) -> str:
+    """Write the title in its author's words; then the period."""
+    return of_statistics(groups, facts).removeprefix("Statistics") or "Bulletin"
+
+
 def of_tombstone(_groups: Mapping[str, Any], _facts: Facts) -> str:
     """Say that the record was recalled: a tombstone has nothing else to tell."""
     return "Recalled"

@@ -361,7 +361,7 @@ class Release(BaseModel):
     references: Names | None = None
     ids: Ids | None = None
     all: Literal[True] | None = None
-    kind: Literal["seizure", "alert", "statistics"] | None = Field(
+    kind: Literal["seizure", "alert", "statistics", "bulletin"] | None = Field(
         default=None, description="With `all`: only of this kind."
     )
     second: str | None = Field(

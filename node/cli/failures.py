@@ -67,7 +67,7 @@ def _by_name(error: Exception) -> tuple[str, int] | None:  # noqa: PLR0911 - one
     if names & {
         "SettingsRefused", "WrongSchema", "NotAllowed", "HandlingRefused", "CriteriaRefused", "PictureRefused",
         "FileRefused", "BlobsRefused", "BlobAbsent", "BackupRefused", "SealRefused", "DumpRefused", "NotApproved",
-        "PublicationRefused",
+        "PublicationRefused", "BulletinRefused",
     }:  # fmt: skip
         return str(error), 1
     if "NoSuchModuleError" in names or "ArgumentError" in names:

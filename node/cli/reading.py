@@ -148,7 +148,8 @@ def search(
             raise Refusal(f"--filter: {item} is not NAME=VALUE, such as brand=Rolex", status=2)
         filters.setdefault(field.strip(), set()).add(value)
     criteria = Criteria(
-        words=" ".join(words) if words else None, filters={field: frozenset(values) for field, values in filters.items()},
+        words=" ".join(words) if words else None,
+        filters={field: frozenset(values) for field, values in filters.items()},
         day_from=from_, day_to=to, limit=limit, before=cursor, name=name, number=number, order=order, facets=facets,
     )  # fmt: skip
     with at.opened() as home:

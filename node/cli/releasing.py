@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from node.app import Home
 
-KINDS: Final = ("seizure", "alert", "annotation", "statistics")
+KINDS: Final = ("seizure", "alert", "annotation", "statistics", "bulletin")
 SHOWN: Final = 20
 
 
@@ -29,7 +29,7 @@ def release(
     context: typer.Context,
     references: Annotated[list[str] | None, typer.Argument(help="References of the drafts to release.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Release every draft that waits.")] = False,
-    kind: Annotated[str | None, typer.Option(help="Only drafts of this kind: seizure, alert or statistics.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only drafts of this kind: seizure, alert, ...")] = None,
     by: Annotated[str | None, typer.Option(help="Who releases. Default: the user of this machine.")] = None,
     second: Annotated[
         str | None, typer.Option(help="The second officer, where a rule of the policy needs one.")

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = 3
 """Records in the letter: the first that are live, so that the same letter comes of the same records."""
-SCHEMAS: Final = ("seizure/1", "alert/1", "annotation/1", "statistics/1")
+SCHEMAS: Final = ("seizure/1", "alert/1", "annotation/1", "statistics/1", "bulletin/1")
 
 
 class PreviewChanged(Exception):  # noqa: N818 - the name is the sentence

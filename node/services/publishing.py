@@ -52,6 +52,7 @@ SCHEMA_OF: Final[Mapping[str, str]] = {
     "alert": "alert/1",
     "annotation": "annotation/1",
     "statistics": "statistics/1",
+    "bulletin": "bulletin/1",
 }
 
 
