@@ -64,7 +64,8 @@ def write(database: Database, name: str, order: Order, *, node: str, iss: str | 
         number = exports.reserve(connection)
         said = [*exporting.obligations(handling), f"Export {number} of {row.iss} {row.rid}, for {order.destination}."]
         data = page.page(
-            groups, marking=f"TLP:{handling.tlp}", said=said, issuer=row.iss, ver=row.ver, language=order.language.lower()
+            groups, marking=f"TLP:{handling.tlp}", said=said, issuer=row.iss, ver=row.ver,
+            language=order.language.lower(),
         )  # fmt: skip
         told = ",".join(sorted(groups))
         sha256 = exports.put(
