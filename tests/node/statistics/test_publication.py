@@ -339,10 +339,13 @@ def test_an_export_is_registered_and_logged_and_a_workbook_has_a_sheet_for_each_
     book = published.export(database, "STAT-2025", order("xlsx"), node="KE", now=light.now)
     with zipfile.ZipFile(io.BytesIO(book.data)) as parts:
         assert sum(name.startswith("xl/worksheets/sheet") for name in parts.namelist()) == 1 + len(SHOWN)
+    data = published.export(database, "STAT-2025", order("sdmx-csv"), node="KE", now=light.now).data
+    assert b"2025-01-01/P12M,40,F" in data
+    assert b",,N" in data
     with database.read() as connection:
-        assert [row.sha256 for row in exports.listing(connection)] == [book.sha256, made.sha256]
+        assert [row.sha256 for row in exports.listing(connection)][1:] == [book.sha256, made.sha256]
         logged = connection.scalars(select(disclosure.c.groups).where(disclosure.c.action == "export")).all()
-    assert [set(groups.split(",")) for groups in logged] == [{"about", *SHOWN}] * 2
+    assert [set(groups.split(",")) for groups in logged] == [{"about", *SHOWN}] * 3
 
 
 def test_a_record_that_is_no_statistics_is_neither_shown_nor_exported_here(light):
