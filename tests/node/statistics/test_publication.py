@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from collections import Counter
 from dataclasses import replace
 
 import openpyxl
@@ -391,10 +392,17 @@ def test_hostile_labels_of_others_are_no_formulas_and_wrong_cells_are_skipped():
 def test_all_cases_that_name_no_holder_are_one_contributor_and_a_procedure_names_before_a_brand():
     case = Case("2025-02", "footwear", "CN", "KE", "sea", "Nordwind")
     groups = case.groups("S-1")
-    assert crossing.holder(groups) == "nordwind"
+    assert crossing.holders(groups) == ("nordwind",)
     named = {"procedures": [{"right_holder": "Tide  Ltd"}, {"right_holder": "Other"}]}
-    assert crossing.holder({**groups, "assessment": named}) == "tide ltd"
-    assert crossing.holder({"right": [{"line": "1"}, 7], "assessment": []}) == ""
+    assert crossing.holders({**groups, "assessment": named}) == ("other", "tide ltd")
+    assert crossing.holders({"right": [{"line": "1"}, 7], "assessment": []}) == ("",)
+
+
+def test_who_is_named_with_others_in_every_case_of_a_cell_stands_alone_behind_it():
+    together = Counter({("always", f"partner {at}"): 1 for at in range(9)})
+    assert crossing.shares(together) == {"always": 9}
+    assert Rules().width(Cell.of(crossing.shares(together))) > 0
+    assert crossing.shares(Counter({("a",): 2, ("a", "b"): 1, ("b", "c"): 2, ("",): 4})) == {"": 4, "a": 3, "b": 2}
 
 
 def test_a_year_without_a_month_is_in_a_period_that_has_all_of_it(light):
