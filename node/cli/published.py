@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(publish)
     app.command()(show)
     app.command()(export)
+    app.command()(structure)
 
 
 def publish(
@@ -122,7 +123,9 @@ def export(
     output: Annotated[Path, typer.Option(help="The file to write; - for standard output.")],
     purpose: Annotated[str, typer.Option(help="What for; compared with its handling, and logged.")],
     to: Annotated[str, typer.Option(help="Who gets it.")],
-    format_: Annotated[str | None, typer.Option("--format", help="csv or xlsx. Default: as the file is named.")] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv, xlsx or sdmx-csv. Default: csv or xlsx, as the file is named.")
+    ] = None,
     node: Of = None,
     by: By = None,
 ) -> None:
@@ -154,3 +157,23 @@ def export(
         at.out.result({"export": made.number, "sha256": made.sha256, "path": str(path)})
         return
     at.out.say(f"Export {made.number}: SHA-256 {made.sha256}")
+
+
+def structure(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option(help="The file to write; - for standard output.")],
+) -> None:
+    """Write the SDMX data structure definition of the published tables (SDMX-ML 3.0). No record is read."""
+    from node.services.exporting import write_file
+    from node.services.statistics import sdmx
+
+    at = session(context)
+    if str(output) == "-":
+        sys.stdout.buffer.write(sdmx.structure())
+        sys.stdout.buffer.flush()
+        return
+    path = output.expanduser().absolute()
+    if path.exists():
+        raise Refusal(f"{output}: is there already; name another file")
+    write_file(path, sdmx.structure())
+    at.out.say(f"{output} is written.")

@@ -5,8 +5,9 @@ of a dimension, under `(several)` or `(unknown)`, and under `(other)` where its 
 that somebody typed becomes a heading of a published table.
 
 Who contributes: in an edition of our own records the right holder of a case, in one of all that is held the member that
-reported it. A case that names several holders counts for the first; all cases that name none count as one contributor,
-who may be one. Both err on the side of leaving out. Names of contributors are counted and dropped.
+reported it. A case that names several holders counts, cell by cell, for the one with most cases there, so that nobody's
+share looks smaller than it is; all cases that name none count as one contributor, who may be one. Names of contributors
+are counted and dropped.
 
 Left to others: what may be counted (`following`), and what is left out (`publication`). Trust: what others issue may
 have any form; what has another form than expected counts as unknown.
@@ -14,6 +15,7 @@ have any form; what has another form than expected counts as unknown.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
     from node.services.statistics.suppression import Key
 
 OTHER: Final = "(other)"
+MAX_NAMES: Final = 50
+"""Right holders of one case that are looked at. The longest known seizure names some thirty brands."""
+Names = tuple[str, ...]
 DIMENSIONS: Final = tuple(dict.fromkeys(dim for dims in TABLES.values() for dim in dims))
 _LISTS: Final = {
     "category": "wco_category", "right": "ipr_type", "origin": "country", "destination": "country",
@@ -67,9 +72,9 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """Every cell that is not 0 with the cases of each contributor; and the members whose cases are in them."""
+    """Every cell that is not 0 with its cases by who stands behind them; and the members whose cases are in them."""
 
-    cells: Mapping[Key, Counter[str]]
+    cells: Mapping[Key, Counter[Names]]
     coverage: tuple[str, ...]
 
 
@@ -77,14 +82,14 @@ def count(connection: Connection, period: Period, *, node: str | None, now: int)
     """Go through the records once. `node`: only those that it issued, by right holder; None: all, by member."""
     wanted = [record.c.kind == following.KIND, *([] if node is None else [record.c.iss == node])]
     rows = connection.execute(records.visible().where(*wanted).execution_options(yield_per=following.BATCH))
-    cells: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+    cells: defaultdict[Key, Counter[Names]] = defaultdict(Counter)
     coverage = set()
     for row, groups in following.countable(rows, now):
         if period.has(counting.period(groups)):
             coverage.add(row.iss)
-            contributor = row.iss if node is None else holder(groups)
+            behind = (row.iss,) if node is None else holders(groups)
             for key in keys_of(groups):
-                cells[key][contributor] += 1
+                cells[key][behind] += 1
     return Counted(cells=cells, coverage=tuple(sorted(coverage)))
 
 
@@ -99,14 +104,42 @@ def keys_of(groups: Mapping[str, Any]) -> set[Key]:
     return found
 
 
-def holder(groups: Mapping[str, Any]) -> str:
-    """Who stands behind a case: the first right holder that is named, else the first brand, else nobody."""
+def holders(groups: Mapping[str, Any]) -> Names:
+    """Who stands behind a case: the right holders that are named, else the brands, else nobody."""
     procedures = objects(mapping(groups.get("assessment")).get("procedures"))
-    named: list[Any] = [item.get("right_holder") for item in procedures]
-    for right in objects(groups.get("right")):
-        brands = right.get("brands")
-        named += brands if isinstance(brands, list) else []
-    return next((brand_key(name) for name in named if readable(name)), "")
+    named = _names(item.get("right_holder") for item in procedures)
+    return (
+        named or _names(name for right in objects(groups.get("right")) for name in _list(right.get("brands"))) or ("",)
+    )
+
+
+def shares(cases: Mapping[Names, int]) -> Counter[str]:
+    """The cases of each contributor, each case once: whoever has most gets all of theirs, then the next.
+
+    >>> shares({("a", "b"): 1, ("b", "c"): 1, ("d",): 1}) == {"b": 2, "d": 1}
+    True
+    """
+    totals: Counter[str] = Counter()
+    of: defaultdict[str, list[Names]] = defaultdict(list)
+    for names, n in cases.items():
+        for name in names:
+            totals[name] += n
+            of[name].append(names)
+    left, found = dict(cases), Counter[str]()
+    waiting = [(-n, name) for name, n in totals.items()]
+    heapq.heapify(waiting)
+    while waiting:
+        n, name = heapq.heappop(waiting)
+        if -n != totals[name]:  # some of its cases went to another one meanwhile
+            if totals[name]:
+                heapq.heappush(waiting, (-totals[name], name))
+            continue
+        found[name] = totals[name]
+        for names in of[name]:
+            for other in names:
+                totals[other] -= left.get(names, 0)
+            left.pop(names, None)
+    return found
 
 
 def catalogue(keys: Iterable[Key]) -> Catalogue:
@@ -127,7 +160,15 @@ def catalogue(keys: Iterable[Key]) -> Catalogue:
 def cells_of(tables: Catalogue, counted: Counted) -> dict[Key, Cell]:
     """Every cell of the tables, those that are 0 as well."""
     empty = Cell(value=0, count=0)
-    return {key: Cell.of(counted.cells[key]) if key in counted.cells else empty for key in Grid(tables).keys}
+    return {key: Cell.of(shares(counted.cells[key])) if key in counted.cells else empty for key in Grid(tables).keys}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _names(found: Iterable[Any]) -> Names:
+    return tuple(sorted({brand_key(name) for name in found if readable(name)})[:MAX_NAMES])
 
 
 def _place(groups: Mapping[str, Any]) -> dict[str, str]:

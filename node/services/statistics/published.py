@@ -22,6 +22,7 @@ from federation.records.statistics import TABLES, TOTAL
 from federation.records.values import DECIMAL
 from node.services import bodies, exporting, search, showing
 from node.services.exporting import ExportRefused, Made
+from node.services.statistics import sdmx
 from node.services.statistics.publication import KIND
 from node.services.statistics.spreadsheet import Sheet, to_csv, to_xlsx
 from node.storage import audit, drafts, exports
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from node.services.statistics.spreadsheet import Value
     from node.storage.database import Database
 
-Format = Literal["csv", "xlsx"]
-FORMATS: Final = ("csv", "xlsx")
+Format = Literal["csv", "xlsx", "sdmx-csv"]
+FORMATS: Final = ("csv", "xlsx", "sdmx-csv")
 SUPPRESSED: Final = "suppressed"
 MAX_CELLS: Final = 20_000
 """Cells of a table that are read: a record has no room for more."""
@@ -78,7 +79,7 @@ def show(
 
 
 def export(database: Database, name: str, order: Order, *, node: str, iss: str | None = None, now: int) -> Made:
-    """Write an edition as CSV or as a workbook; registered and logged in one transaction.
+    """Write an edition as CSV, as a workbook or as SDMX-CSV; registered and logged in one transaction.
 
     Raises `ExportRefused`, `NotFound`, `Tombstoned` and `search.CriteriaRefused`.
     """
@@ -98,7 +99,7 @@ def export(database: Database, name: str, order: Order, *, node: str, iss: str |
             ("purpose", order.purpose), ("destination", order.destination),
             *(("obligation", sentence) for sentence in exporting.obligations(handling)), *_said(groups),
         ]  # fmt: skip
-        data = _as_csv(head, groups) if order.format == "csv" else _as_workbook(head, groups)
+        data = _written(order.format, head, groups, reporter=row.iss)
         told = ",".join(sorted(groups))
         sha256 = exports.put(
             connection, number=number, at=now, officer=order.by, purpose=order.purpose, format_=order.format,
@@ -111,6 +112,19 @@ def export(database: Database, name: str, order: Order, *, node: str, iss: str |
         )  # fmt: skip
         audit.log(connection, [logged])
     return Made(number=number, data=data, sha256=sha256, records=1, left_out=0)
+
+
+def _written(form: Format, head: list[tuple[str, str]], groups: Mapping[str, Any], *, reporter: str) -> bytes:
+    if form == "csv":
+        return _as_csv(head, groups)
+    if form == "xlsx":
+        return _as_workbook(head, groups)
+    period = mapping(mapping(groups.get("about")).get("period"))
+    first, last = str(period.get("from")), str(period.get("to"))
+    try:
+        return sdmx.to_csv(tables_of(groups), reporter=reporter, first=first, last=last)
+    except ValueError as error:
+        raise ExportRefused([str(error)]) from error
 
 
 def tables_of(groups: Mapping[str, Any]) -> tuple[Published, ...]:

@@ -107,6 +107,9 @@ def test_an_edition_is_published_shown_exported_and_registered(tell: Callable[..
         assert (home.parent / name).stat().st_size
         assert "is there already" in tell(*words, "--to", "the press", "--home", home).err
     assert len(tell("exports", "--json", "--home", home).json["exports"]) == 2
+    assert tell("stats", "structure", "--output", home.parent / "dsd.xml", "--home", home).status == 0
+    assert b"SEIZURES" in (home.parent / "dsd.xml").read_bytes()
+    assert tell("stats", "structure", "--output", home.parent / "dsd.xml", "--home", home).status != 0
     found = tell("search", "--filter", "kind=statistics", "--json", "--home", home)
     assert "2025-01 to 2025-12" in found.out
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from collections import Counter
 from dataclasses import replace
 
 import openpyxl
@@ -339,10 +340,13 @@ def test_an_export_is_registered_and_logged_and_a_workbook_has_a_sheet_for_each_
     book = published.export(database, "STAT-2025", order("xlsx"), node="KE", now=light.now)
     with zipfile.ZipFile(io.BytesIO(book.data)) as parts:
         assert sum(name.startswith("xl/worksheets/sheet") for name in parts.namelist()) == 1 + len(SHOWN)
+    data = published.export(database, "STAT-2025", order("sdmx-csv"), node="KE", now=light.now).data
+    assert b"2025-01-01/P12M,40,F" in data
+    assert b",,N" in data
     with database.read() as connection:
-        assert [row.sha256 for row in exports.listing(connection)] == [book.sha256, made.sha256]
+        assert [row.sha256 for row in exports.listing(connection)][1:] == [book.sha256, made.sha256]
         logged = connection.scalars(select(disclosure.c.groups).where(disclosure.c.action == "export")).all()
-    assert [set(groups.split(",")) for groups in logged] == [{"about", *SHOWN}] * 2
+    assert [set(groups.split(",")) for groups in logged] == [{"about", *SHOWN}] * 3
 
 
 def test_a_record_that_is_no_statistics_is_neither_shown_nor_exported_here(light):
@@ -388,10 +392,17 @@ def test_hostile_labels_of_others_are_no_formulas_and_wrong_cells_are_skipped():
 def test_all_cases_that_name_no_holder_are_one_contributor_and_a_procedure_names_before_a_brand():
     case = Case("2025-02", "footwear", "CN", "KE", "sea", "Nordwind")
     groups = case.groups("S-1")
-    assert crossing.holder(groups) == "nordwind"
+    assert crossing.holders(groups) == ("nordwind",)
     named = {"procedures": [{"right_holder": "Tide  Ltd"}, {"right_holder": "Other"}]}
-    assert crossing.holder({**groups, "assessment": named}) == "tide ltd"
-    assert crossing.holder({"right": [{"line": "1"}, 7], "assessment": []}) == ""
+    assert crossing.holders({**groups, "assessment": named}) == ("other", "tide ltd")
+    assert crossing.holders({"right": [{"line": "1"}, 7], "assessment": []}) == ("",)
+
+
+def test_who_is_named_with_others_in_every_case_of_a_cell_stands_alone_behind_it():
+    together = Counter({("always", f"partner {at}"): 1 for at in range(9)})
+    assert crossing.shares(together) == {"always": 9}
+    assert Rules().width(Cell.of(crossing.shares(together))) > 0
+    assert crossing.shares(Counter({("a",): 2, ("a", "b"): 1, ("b", "c"): 2, ("",): 4})) == {"": 4, "a": 3, "b": 2}
 
 
 def test_a_year_without_a_month_is_in_a_period_that_has_all_of_it(light):
