@@ -130,7 +130,7 @@ def _facts(body: Element, about: Mapping[str, Any], *, issuer: str, ver: int, la
     for name, value in (
         ("period", f"{period.get('from', '')} – {period.get('to', '')}"),
         ("by", f"{issuer}, {word('version', language)} {ver}"),
-        ("as_of", str(about.get("as_of", ""))),
+        ("as_of", str(about.get("as_of", "")).replace("T", " ").replace("Z", " UTC")),
     ):
         SubElement(facts, "dt").text = word(name, language)
         SubElement(facts, "dd").text = plain(value)
@@ -174,8 +174,8 @@ def _table(whole: Element, rows: Sequence[Row], dims: Sequence[str], *, numbered
         line = SubElement(body, "tr", {"class": "total"} if row.total else {})
         if numbered:
             SubElement(line, "td").text = "" if row.total else str(at)
-        for dim, code in zip(dims, row.key, strict=True):
-            SubElement(line, "td").text = named(dim, code, language)
+        for at_dim, (dim, code) in enumerate(zip(dims, row.key, strict=True)):
+            SubElement(line, "td").text = "" if row.total and at_dim else named(dim, code, language)
         cell = SubElement(line, "td", {"class": "n out" if row.n is None else "n"})
         cell.text = word("suppressed", language) if row.n is None else row.n
 

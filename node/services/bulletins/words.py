@@ -24,7 +24,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "en": {
             "cases": "Cases", "total": "Total", "suppressed": "not published", "unknown": "not told",
-            "several": "several", "other": "other", "share": "Share", "sources": "Sources", "period": "Period", "by": "Published by",
+            "several": "several", "other": "other", "share": "Share", "sources": "Sources", "period": "Period",
+            "by": "Published by",
             "as_of": "As of", "reporting": "Reporting", "note": "About these figures", "version": "version",
             "hatched": "Hatched: not published, because single contributors could be recognised.",
             "numbers": "Numbers on the map refer to the rows of the table.", "figure": "Figure",
