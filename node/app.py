@@ -422,6 +422,7 @@ def build(home: Home) -> FastAPI:
         admin,
         completeness,
         deps,
+        desk,
         evidence,
         exchange,
         health,
@@ -502,7 +503,7 @@ def build(home: Home) -> FastAPI:
     deps.open_office(app, office)
     for face_of_officers in (
         records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
-        remarks, statistics, health,
+        remarks, statistics, desk, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

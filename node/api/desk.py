@@ -1,0 +1,101 @@
+"""`/api/v1/desk`: the regional office's desk. Each look is logged.
+
+Verifying and asking are signed remarks like others: `POST /api/v1/annotations`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from node.api.deps import InOffice, MayView, Purpose
+from node.api.documented import answers
+from node.api.remarks_models import RID, Remark
+from node.services.desk import asking, queue
+from node.services.search import DEFAULT_LIMIT, DEFAULT_PURPOSE, LAST_ID, MAX_LIMIT
+
+router: Final = APIRouter(prefix="/api/v1/desk", tags=["desk"])
+Member = Annotated[str | None, Query(pattern="^[A-Z][A-Z0-9-]{1,31}$", description="Only what this node issued.")]
+_QUESTION: Final[dict[str, Any]] = {
+    "iss": "RILO-ESA", "rid": RID, "ver": 1, "type": "query", "about": {"iss": "KE", "rid": RID, "ver": 1},
+    "at": 1767225600, "text": "Which unit?", "way": "in", "member": "RILO-ESA", "state": "open",
+}  # fmt: skip
+_WAITING: Final[dict[str, Any]] = {
+    "iss": "KE", "rid": RID, "ver": 1, "title": "Footwear", "day": "2026-01-01", "accepted_at": 1767225600,
+    "findings": ["unit_missing"], "same_event": [],
+}  # fmt: skip
+
+
+class Waiting(BaseModel):
+    """A seizure that waits to be verified."""
+
+    iss: str
+    rid: str
+    ver: int
+    title: str
+    day: str | None = None
+    accepted_at: int
+    findings: list[str] = Field(description="What is wrong or missing in the groups that are held.")
+    same_event: list[str] = Field(description="ISS/RID of records that are likely the same event.")
+
+
+class Queue(BaseModel):
+    """A page of what waits, oldest first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"waiting": [_WAITING], "next": 51}})
+
+    waiting: list[Waiting]
+    next: int | None = Field(default=None, description="`after` of the next page; left out at the end.")
+
+
+class Question(Remark):
+    """A query of this node (`way` out) or to it (`way` in)."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _QUESTION})
+
+    way: Literal["in", "out"]
+    member: str
+    state: Literal["overdue", "open", "closed"]
+    answered_by: str | None = None
+    answered_in_version: int | None = None
+
+
+class Questions(BaseModel):
+    """Queries both ways, overdue ones first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"queries": [_QUESTION]}})
+
+    queries: list[Question]
+
+
+@router.get("/queue", summary="Seizures that this node has not verified", **answers(Queue))
+def desk_queue(  # noqa: PLR0917 - the framework calls it by name
+    officer: MayView,
+    office: InOffice,
+    member: Member = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    after: Annotated[int, Query(ge=0, le=LAST_ID)] = 0,
+    purpose: Purpose = DEFAULT_PURPOSE,
+) -> Queue:
+    """List what waits, oldest first, with what is wrong or missing in each. The look is logged."""
+    found = queue.waiting(
+        office.database, node=office.settings.id, member=member, limit=limit, after=after, by=officer.name,
+        purpose=purpose, now=office.clock(),
+    )  # fmt: skip
+    return Queue.model_validate(found.to_json())
+
+
+@router.get("/queries", summary="Queries of this node and to it", **answers(Questions))
+def desk_queries(
+    officer: MayView,
+    office: InOffice,
+    state: Literal["overdue", "open", "closed"] | None = None,
+    purpose: Purpose = DEFAULT_PURPOSE,
+) -> Questions:
+    """List queries with what became of each, overdue ones first. The reading is logged."""
+    found = asking.queries(
+        office.database, node=office.settings.id, state=state, by=officer.name, purpose=purpose, now=office.clock()
+    )
+    return Questions.model_validate({"queries": found})
