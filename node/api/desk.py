@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from node.api.deps import InOffice, MayView, Purpose
 from node.api.documented import answers
 from node.api.remarks_models import RID, Remark
-from node.services.desk import asking, queue
+from node.services.desk import asking, queue, timeliness
 from node.services.search import DEFAULT_LIMIT, DEFAULT_PURPOSE, LAST_ID, MAX_LIMIT
 
 router: Final = APIRouter(prefix="/api/v1/desk", tags=["desk"])
@@ -25,6 +25,13 @@ _QUESTION: Final[dict[str, Any]] = {
 _WAITING: Final[dict[str, Any]] = {
     "iss": "KE", "rid": RID, "ver": 1, "title": "Footwear", "day": "2026-01-01", "accepted_at": 1767225600,
     "findings": ["unit_missing"], "same_event": [],
+}  # fmt: skip
+
+
+_TIMES: Final[dict[str, Any]] = {
+    "member": "KE", "cases": 3, "undated": 1,
+    "steps": {"seizure_input": {"n": 2, "median": 4.5, "p90": 8.1, "negative": 0}},
+    "last_month": "2026-01", "last_new": 1767225600, "months_without": ["2025-12"], "late": False,
 }  # fmt: skip
 
 
@@ -70,6 +77,36 @@ class Questions(BaseModel):
     queries: list[Question]
 
 
+class StepTimes(BaseModel):
+    """Days of one step."""
+
+    n: int
+    median: float | None = None
+    p90: float | None = None
+    negative: int = Field(description="Cases whose step ends before it begins: in no figure.")
+
+
+class MemberTimes(BaseModel):
+    """One member in the period."""
+
+    member: str
+    cases: int
+    undated: int
+    steps: dict[str, StepTimes]
+    last_month: str | None = None
+    last_new: int | None = None
+    months_without: list[str]
+    late: bool
+
+
+class Timeliness(BaseModel):
+    """The times of every member. Input is the first signature, shared the arrival here."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"members": [_TIMES]}})
+
+    members: list[MemberTimes]
+
+
 @router.get("/queue", summary="Seizures that this node has not verified", **answers(Queue))
 def desk_queue(  # noqa: PLR0917 - the framework calls it by name
     officer: MayView,
@@ -99,3 +136,19 @@ def desk_queries(
         office.database, node=office.settings.id, state=state, by=officer.name, purpose=purpose, now=office.clock()
     )
     return Questions.model_validate({"queries": found})
+
+
+@router.get("/timeliness", summary="How timely members are, and who is late", **answers(Timeliness))
+def desk_timeliness(
+    officer: MayView,
+    office: InOffice,
+    from_: Annotated[str | None, Query(alias="from", max_length=10, description="Seized then or later.")] = None,
+    to: Annotated[str | None, Query(max_length=10, description="Seized then or earlier.")] = None,
+    late_days: Annotated[int, Query(ge=1, le=3660)] = timeliness.LATE_DAYS,
+) -> Timeliness:
+    """Per member the days from seizure to input, shared and verified, with its coverage. The look is logged."""
+    found = timeliness.timeliness(
+        office.database, directory=office.membership.current(), node=office.settings.id, from_=from_, to=to,
+        late_days=late_days, by=officer.name, now=office.clock(),
+    )  # fmt: skip
+    return Timeliness.model_validate(timeliness.to_json(found))

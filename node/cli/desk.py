@@ -12,10 +12,12 @@ from node.cli.session import Refusal, officer, session
 if TYPE_CHECKING:
     from node.cli.session import Session
     from node.services.annotating import Annotated as Signed
+    from node.services.desk.timeliness import Step
 
 desk_app: Final = typer.Typer(no_args_is_help=True, help="The regional office's desk.", rich_markup_mode=None)
 By = Annotated[str | None, typer.Option(help="Who acts; the log names them. Default: the user of this machine.")]
 Purpose = Annotated[str, typer.Option(help="What for; the disclosure log keeps it.")]
+LateDays = Annotated[int, typer.Option(help="Late is who has sent nothing new for longer than this.")]
 Record = Annotated[str, typer.Argument(help="The record: its id, or ISS/RID.")]
 DEFAULT_PURPOSE: Final = "customs-enforcement"
 
@@ -144,6 +146,77 @@ def queries(
         ],
         empty="Nobody asks anything.",
     )  # fmt: skip
+
+
+@desk_app.command()
+def timeliness(
+    context: typer.Context,
+    from_: Annotated[str | None, typer.Option("--from", help="Seized then or later: YYYY, YYYY-MM or a day.")] = None,
+    to: Annotated[str | None, typer.Option(help="Seized then or earlier. Default: today.")] = None,
+    late_days: LateDays = 45,
+    by: By = None,
+) -> None:
+    """Show per member the days from seizure to input, shared and verified, what it has reported, and who is late."""
+    from node.services.desk import timeliness as service
+
+    at = session(context)
+    with at.opened() as home:
+        found = service.timeliness(
+            home.database, directory=home.membership.current(), node=home.settings.id, from_=from_, to=to,
+            late_days=late_days, by=officer(by), now=home.clock(),
+        )  # fmt: skip
+    if at.out.json:
+        at.out.result(service.to_json(found))
+        return
+    at.out.line("Days, median / 90th percentile (cases). Input is the first signature, shared the arrival here.")
+    at.out.table(
+        ("member", "cases", "without a day", *(step.replace("_", " to ") for step in service.STEPS), "last month",
+         "newest here", "months without", ""),
+        [
+            (
+                one.member, one.cases, one.undated, *(_step(one.steps[step]) for step in service.STEPS),
+                one.last_month, instant(one.last_new), ", ".join(one.months_without), "late" if one.late else "",
+            )
+            for one in found
+        ],
+        empty="There is no member.",
+    )  # fmt: skip
+
+
+@desk_app.command()
+def remind(
+    context: typer.Context,
+    member: Annotated[str, typer.Argument(help="The late member's node id.")],
+    respond_by: Annotated[str | None, typer.Option(help="Until when an answer is asked for: YYYY-MM-DD.")] = None,
+    late_days: LateDays = 45,
+    by: By = None,
+) -> None:
+    """Ask a late member to report: a signed query on its newest record; without one, a text to send yourself."""
+    from node.services import annotating
+    from node.services.desk import timeliness as service
+
+    at = session(context)
+    with at.opened() as home:
+        try:
+            sentence, done = service.remind(
+                home.database, home.publisher(), member, directory=home.membership.current(), respond_by=respond_by,
+                late_days=late_days, by=officer(by), now=home.clock(),
+            )  # fmt: skip
+        except annotating.AnnotationRefused as error:
+            raise Refusal(f"nothing was sent: {'; '.join(error.faults)}") from error
+    if at.out.json:
+        at.out.result({"text": sentence, "rid": None if done is None else done.rid})
+        return
+    at.out.line(sentence)
+    if done is None:
+        at.out.say(f"Nothing was sent: this node holds no record of {member} to ask about. Send the text yourself.")
+    else:
+        at.out.say(f"Signed as {done.rid}, and on its way to {', '.join(done.recipients)}.")
+
+
+def _step(step: Step) -> str:
+    contradicts = f", {step.negative} contradict" if step.negative else ""
+    return f"{step.median:g} / {step.p90:g} ({step.n}{contradicts})" if step.median is not None else contradicts[2:]
 
 
 def _tell(at: Session, done: Signed) -> None:
