@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from node.api.deps import InOffice, MayView, Purpose
 from node.api.documented import answers
 from node.api.remarks_models import RID, Remark
-from node.services.desk import asking, queue, timeliness
+from node.services.desk import asking, patterns, queue, timeliness
 from node.services.search import DEFAULT_LIMIT, DEFAULT_PURPOSE, LAST_ID, MAX_LIMIT
 
 router: Final = APIRouter(prefix="/api/v1/desk", tags=["desk"])
@@ -32,6 +32,19 @@ _TIMES: Final[dict[str, Any]] = {
     "member": "KE", "cases": 3, "undated": 1,
     "steps": {"seizure_input": {"n": 2, "median": 4.5, "p90": 8.1, "negative": 0}},
     "last_month": "2026-01", "last_new": 1767225600, "months_without": ["2025-12"], "late": False,
+}  # fmt: skip
+
+
+_PATTERNS: Final[dict[str, Any]] = {
+    "first": "2025-10", "last": "2025-12", "years": 3, "trend": 1.0, "compared": 2, "level": 0.05, "minimum": 3,
+    "counted": 54, "left_out": 1,
+    "found": [
+        {
+            "brand": "nike", "origin": "CN", "destination": "KE", "conveyance": "sea", "concealment": "tiles",
+            "cases": 6, "baseline": 0, "expected": 0.167, "ratio": 36.0, "first_seen": "2025-12", "new": True,
+            "poisson": 2.6e-8, "probability": 6.2e-5, "adjusted": 1.2e-4,
+        }
+    ],
 }  # fmt: skip
 
 
@@ -107,6 +120,42 @@ class Timeliness(BaseModel):
     members: list[MemberTimes]
 
 
+class Pattern(BaseModel):
+    """A combination that stands out, and the figures that make it so."""
+
+    brand: str
+    origin: str
+    destination: str
+    conveyance: str
+    concealment: str
+    cases: int
+    baseline: int = Field(description="Cases in the same months of the earlier years together.")
+    expected: float
+    ratio: float
+    first_seen: str
+    new: bool
+    poisson: float = Field(description="Poisson probability of as many cases or more, with `expected` taken as known.")
+    probability: float = Field(description="The same with the mean as uncertain as the baseline leaves it.")
+    adjusted: float = Field(description="`probability` after Benjamini and Hochberg.")
+
+
+class Patterns(BaseModel):
+    """What stands out in a window of months, the least probable first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _PATTERNS})
+
+    first: str
+    last: str
+    years: int = Field(description="Earlier years compared with; 0 where the history is too short to say anything.")
+    trend: float
+    compared: int
+    level: float
+    minimum: int
+    counted: int
+    left_out: int = Field(description="Cases without a brand, a way or a month.")
+    found: list[Pattern]
+
+
 @router.get("/queue", summary="Seizures that this node has not verified", **answers(Queue))
 def desk_queue(  # noqa: PLR0917 - the framework calls it by name
     officer: MayView,
@@ -152,3 +201,15 @@ def desk_timeliness(
         late_days=late_days, by=officer.name, now=office.clock(),
     )  # fmt: skip
     return Timeliness.model_validate(timeliness.to_json(found))
+
+
+@router.get("/patterns", summary="What is new or unusually frequent", **answers(Patterns))
+def desk_patterns(
+    officer: MayView,
+    office: InOffice,
+    months: Annotated[int, Query(ge=1, le=patterns.YEAR, description="Months of the window.")] = patterns.MONTHS,
+    until: Annotated[str | None, Query(pattern="^[0-9]{4}-(0[1-9]|1[0-2])$", description="Its last month.")] = None,
+) -> Patterns:
+    """Combinations of brand, way and method against their seasonal baseline, with every figure. The look is logged."""
+    found = patterns.patterns(office.database, months=months, until=until, by=officer.name, now=office.clock())
+    return Patterns.model_validate(found.to_json())

@@ -214,6 +214,44 @@ def remind(
         at.out.say(f"Signed as {done.rid}, and on its way to {', '.join(done.recipients)}.")
 
 
+@desk_app.command()
+def patterns(
+    context: typer.Context,
+    months: Annotated[int, typer.Option(help="Months of the window, up to 12.")] = 3,
+    until: Annotated[str | None, typer.Option(help="Its last month, YYYY-MM. Default: the last whole month.")] = None,
+    by: By = None,
+) -> None:
+    """Show combinations of brand, way and method that are new or unusually frequent, with every figure."""
+    from node.services.desk import patterns as service
+
+    at = session(context)
+    with at.opened() as home:
+        found = service.patterns(home.database, months=months, until=until, by=officer(by), now=home.clock())
+    if at.out.json:
+        at.out.result(found.to_json())
+        return
+    at.out.line(
+        f"{found.first} to {found.last} against the same months of {found.years} earlier years, trend "
+        f"{found.trend:.3g}; {found.compared} combinations compared (Benjamini-Hochberg, {found.level:g}), at least "
+        f"{found.minimum} cases. {found.counted} cases counted, {found.left_out} without brand, way or month left out."
+    )
+    if not found.years:
+        at.out.line("The history is shorter than a year: nothing can be said.")
+    at.out.table(
+        ("brand", "from", "to", "conveyance", "concealment", "cases", "baseline", "expected", "ratio", "first seen",
+         "poisson", "probability", "adjusted"),
+        [
+            (
+                one.brand, one.origin, one.destination, one.conveyance, one.concealment, one.cases, one.baseline,
+                f"{one.expected:.3g}", f"{one.ratio:.3g}", f"{one.first_seen}{', new' if one.new else ''}",
+                f"{one.poisson:.2e}", f"{one.probability:.2e}", f"{one.adjusted:.2e}",
+            )
+            for one in found.found
+        ],
+        empty="Nothing stands out.",
+    )  # fmt: skip
+
+
 def _step(step: Step) -> str:
     contradicts = f", {step.negative} contradict" if step.negative else ""
     return f"{step.median:g} / {step.p90:g} ({step.n}{contradicts})" if step.median is not None else contradicts[2:]
