@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from node.api.deps import InOffice, MayView, Purpose
 from node.api.documented import answers
 from node.api.remarks_models import RID, Remark
-from node.services.desk import asking, patterns, queue, timeliness
+from node.services.desk import asking, behalf, patterns, queue, timeliness
 from node.services.search import DEFAULT_LIMIT, DEFAULT_PURPOSE, LAST_ID, MAX_LIMIT
 
 router: Final = APIRouter(prefix="/api/v1/desk", tags=["desk"])
@@ -45,6 +45,12 @@ _PATTERNS: Final[dict[str, Any]] = {
             "poisson": 2.6e-8, "probability": 6.2e-5, "adjusted": 1.2e-4,
         }
     ],
+}  # fmt: skip
+
+
+_ENTERED: Final[dict[str, Any]] = {
+    "administration": "BW", "reference": "BW-1", "rid": RID, "ver": 1, "title": "Footwear", "day": "2026-01-01",
+    "state": "shared", "accepted_at": 1767225600,
 }  # fmt: skip
 
 
@@ -156,6 +162,29 @@ class Patterns(BaseModel):
     found: list[Pattern]
 
 
+class Entered(BaseModel):
+    """A record that this office entered for an administration without a node."""
+
+    administration: str
+    reference: str
+    rid: str
+    ver: int
+    title: str
+    day: str | None = None
+    state: str
+    accepted_at: int
+    node: str | None = Field(default=None, description="The administration's own node, if it has one by now.")
+
+
+class OnBehalf(BaseModel):
+    """A page of them, oldest first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"records": [_ENTERED], "next": 51}})
+
+    records: list[Entered]
+    next: int | None = Field(default=None, description="`after` of the next page; left out at the end.")
+
+
 @router.get("/queue", summary="Seizures that this node has not verified", **answers(Queue))
 def desk_queue(  # noqa: PLR0917 - the framework calls it by name
     officer: MayView,
@@ -213,3 +242,19 @@ def desk_patterns(
     """Combinations of brand, way and method against their seasonal baseline, with every figure. The look is logged."""
     found = patterns.patterns(office.database, months=months, until=until, by=officer.name, now=office.clock())
     return Patterns.model_validate(found.to_json())
+
+
+@router.get("/on-behalf", summary="Records entered for administrations without a node", **answers(OnBehalf))
+def desk_on_behalf(
+    officer: MayView,
+    office: InOffice,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    after: Annotated[int, Query(ge=0, le=LAST_ID)] = 0,
+    purpose: Purpose = DEFAULT_PURPOSE,
+) -> OnBehalf:
+    """List own records that name this node as `entered_by`, oldest first. The look is logged."""
+    found = behalf.on_behalf(
+        office.database, directory=office.membership.current(), node=office.settings.id, limit=limit, after=after,
+        by=officer.name, purpose=purpose, now=office.clock(),
+    )  # fmt: skip
+    return OnBehalf.model_validate(found.to_json())

@@ -252,6 +252,41 @@ def patterns(
     )  # fmt: skip
 
 
+@desk_app.command("on-behalf")
+def on_behalf(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(help="Lines of the page, at most 200.")] = 50,
+    after: Annotated[int, typer.Option(help="The cursor that the page before ended with.")] = 0,
+    by: By = None,
+    purpose: Purpose = DEFAULT_PURPOSE,
+) -> None:
+    """List records that this office entered for administrations without a node, oldest first."""
+    from node.services.desk import behalf
+
+    at = session(context)
+    with at.opened() as home:
+        found = behalf.on_behalf(
+            home.database, directory=home.membership.current(), node=home.settings.id, limit=limit, after=after,
+            by=officer(by), purpose=purpose, now=home.clock(),
+        )  # fmt: skip
+    if at.out.json:
+        at.out.result(found.to_json())
+        return
+    at.out.table(
+        ("administration", "reference", "version", "day", "title", "state", "entered", "its own node now"),
+        [
+            (
+                row.administration, row.reference, row.ver, row.day, row.title, row.state, instant(row.accepted_at),
+                row.node,
+            )
+            for row in found.rows
+        ],
+        empty="Nothing was entered on behalf of others.",
+    )  # fmt: skip
+    if found.next is not None:
+        at.out.say(f"More: --after {found.next}")
+
+
 def _step(step: Step) -> str:
     contradicts = f", {step.negative} contradict" if step.negative else ""
     return f"{step.median:g} / {step.p90:g} ({step.n}{contradicts})" if step.median is not None else contradicts[2:]

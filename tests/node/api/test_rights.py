@@ -18,6 +18,7 @@ ROUTES = {
     ("GET", "/api/v1/desk/queue"): {F, C},
     ("GET", "/api/v1/desk/timeliness"): {F, C},
     ("GET", "/api/v1/desk/patterns"): {F, C},
+    ("GET", "/api/v1/desk/on-behalf"): {F, C},
     ("GET", "/api/v1/desk/queries"): {F, C},
     ("GET", "/api/v1/audit/officers"): {A},
     ("GET", "/api/v1/records/{rid}/explain"): {C, A},
