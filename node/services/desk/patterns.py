@@ -42,6 +42,8 @@ from node.storage.tables import record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from sqlalchemy import Connection
+
     from node.storage.database import Database
 
 MONTHS: Final = 3
@@ -128,24 +130,31 @@ def patterns(
         raise search.CriteriaRefused("until", "is a month YYYY-MM")
     today = datetime.fromtimestamp(now, UTC)
     last = today.year * YEAR + today.month - 2 if until is None else number(search.first_day(until) or "")
+    with database.read() as connection:  # minutes at a large office: nobody who writes waits for it
+        by_month, counted, left_out = _counted(connection, now)
+    found = stand_out(by_month, last=last, months=months, counted=counted, left_out=left_out)
     with database.write() as connection:
-        chosen = records.visible().where(record.c.kind == "seizure", records.in_time(now))
-        by_month: dict[int, Counter[Key]] = {}
-        counted = left_out = 0
-        for row in connection.execute(chosen.execution_options(yield_per=_BATCH)):
-            if not search.allowed(row, Action.STATISTICS, None, now=now)[1]:
-                continue
-            groups, _ = bodies.read_row(row)
-            month, keys = period(groups), list(combinations(groups))
-            if len(month) != _WHOLE_MONTH or not keys:
-                left_out += 1
-                continue
-            counted += 1
-            by_month.setdefault(number(month), Counter()).update(keys)
-        found = stand_out(by_month, last=last, months=months, counted=counted, left_out=left_out)
         asked = {"from": found.first, "to": found.last}
         looks.note(connection, "patterns", (), by=by, purpose="statistics", now=now, asked=asked)
     return found
+
+
+def _counted(connection: Connection, now: int) -> tuple[dict[int, Counter[Key]], int, int]:
+    """Cases by month and combination, how many cases these are, and how many are in none."""
+    chosen = records.visible().where(record.c.kind == "seizure", records.in_time(now))
+    by_month: dict[int, Counter[Key]] = {}
+    counted = left_out = 0
+    for row in connection.execute(chosen.execution_options(yield_per=_BATCH)):
+        if not search.allowed(row, Action.STATISTICS, None, now=now)[1]:
+            continue
+        groups, _ = bodies.read_row(row)
+        month, keys = period(groups), list(combinations(groups))
+        if len(month) != _WHOLE_MONTH or not keys:
+            left_out += 1
+            continue
+        counted += 1
+        by_month.setdefault(number(month), Counter()).update(keys)
+    return by_month, counted, left_out
 
 
 def combinations(groups: Mapping[str, Any]) -> Iterator[Key]:
