@@ -7,7 +7,8 @@ this node's clock; of own records, when it was released. Verified is the time of
 
 Counted are seizures in use whose handling allows statistics, from granted groups alone. A step whose end lies before
 its beginning is a contradiction between clocks or dates: it is counted, and left out of the figures. Of what is counted
-the figures are exact; there is no estimate.
+the figures are exact; there is no estimate. That something came at all, which decides who is late, is read of every
+seizure in use: nobody is called late for what may not be counted.
 """
 
 from __future__ import annotations
@@ -161,9 +162,7 @@ def remind(
         )
     if rid is None:
         return sentence, None
-    done = asking.query(
-        database, publisher, f"{member}/{rid}", text=sentence, respond_by=respond_by, no_names=True, by=by, now=now
-    )
+    done = asking.query(database, publisher, f"{member}/{rid}", text=sentence, respond_by=respond_by, by=by, now=now)
     return sentence, done
 
 
@@ -176,6 +175,8 @@ def _added_up(connection: Connection, node: str, first: str, last: str, now: int
     for row in _rows(connection, now):
         own = sums.setdefault(row.iss, _Sum())
         own.last_new = max(own.last_new or 0, row.came)
+        if not search.allowed(row, Action.STATISTICS, None, now=now)[1]:
+            continue
         if row.day:
             own.last_month = max(own.last_month or "", row.day[:7])
             if not first <= row.day <= last:
@@ -194,7 +195,7 @@ def _added_up(connection: Connection, node: str, first: str, last: str, now: int
 
 
 def _rows(connection: Connection, now: int) -> Iterator[Row[Any]]:
-    """Seizures in use that may be counted, with the first signature and arrival of any of their versions."""
+    """Seizures in use, with the first signature and arrival of any of their versions."""
     firsts = (
         select(
             record.c.iss, record.c.rid, func.min(record.c.iat).label("signed"),
@@ -210,9 +211,7 @@ def _rows(connection: Connection, now: int) -> Iterator[Row[Any]]:
         .join(firsts, and_(firsts.c.iss == record.c.iss, firsts.c.rid == record.c.rid))
         .where(record.c.kind == "seizure", records.in_time(now))
     )
-    for row in connection.execute(chosen.execution_options(yield_per=_BATCH)):
-        if search.allowed(row, Action.STATISTICS, None, now=now)[1]:
-            yield row
+    yield from connection.execute(chosen.execution_options(yield_per=_BATCH))
 
 
 def _verified(connection: Connection, node: str) -> dict[tuple[str, str], int]:

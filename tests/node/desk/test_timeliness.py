@@ -103,7 +103,9 @@ def test_a_case_is_counted_once_from_its_first_version_and_what_contradicts_is_c
 
 def test_what_may_not_be_counted_is_in_no_figure(database):
     keep(database, case("2025-12-20", purposes=["evidence"]), at=NOW)
-    assert times(database)["KE"].cases == 0
+    told = times(database)["KE"]
+    assert (told.cases, told.last_month, told.steps["input_shared"].n) == (0, None, 0)
+    assert (told.last_new, told.late) == (NOW, False)  # that it came is no figure, and nobody is late for it
 
 
 def test_coverage_and_who_is_late(database):
