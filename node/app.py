@@ -438,6 +438,7 @@ def build(home: Home) -> FastAPI:
         admin,
         completeness,
         deps,
+        desk,
         evidence,
         exchange,
         finding,
@@ -524,7 +525,7 @@ def build(home: Home) -> FastAPI:
     deps.open_office(app, office)
     for face_of_officers in (
         records, releases, recalls, policies, proposals, exchange, admin, evidence, holders, keeping, completeness,
-        remarks, questions, finding, statistics, publications, health,
+        remarks, questions, finding, statistics, publications, desk, health,
     ):  # fmt: skip
         app.include_router(face_of_officers.router)
     app.include_router(pictures.router(home.picture_desk))

@@ -11,6 +11,7 @@ import typer
 from node.cli.session import Refusal, Session, session
 
 if TYPE_CHECKING:
+    from node.app import Home
     from node.services.importing.mapping import ImportMapping
     from node.services.importing.report import ImportReport
 
@@ -36,6 +37,9 @@ def import_(
     ] = None,
     template: Annotated[bool, typer.Option("--template", help="Write the product's own template to FILE.")] = False,
     language: Annotated[str, typer.Option(help="Language of the template's headers.")] = "en",
+    on_behalf_of: Annotated[
+        str | None, typer.Option(help="Country of an administration without a node, whose regional office this is.")
+    ] = None,
 ) -> None:
     """Import seizures as drafts. A bad row never stops the rest; nothing is created twice."""
     at = session(context)
@@ -44,24 +48,21 @@ def import_(
         return
     with at.opened() as home:
         settings = home.settings
-        if settings.country is None:
-            raise Refusal(
-                f"node.country: {settings.id} has no country, and a seizure is an administration's; import it there, "
-                "or write node.country into node.toml"
-            )
+        administration, entered_by = _whose(home, on_behalf_of)
         from node.services.import_store import import_file
 
         chosen = None if mapping is None else _mapping(mapping)
         with at.out.progress(f"import {file.name}") as progress:
             report = import_file(
-                home.database, file, node=settings.id, administration=settings.country, mapping=chosen,
-                now=home.clock(), dry_run=dry_run, accept_guess=yes or dry_run, progress=progress,
+                home.database, file, node=settings.id, administration=administration,
+                entered_by=entered_by, mapping=chosen, now=home.clock(), dry_run=dry_run,
+                accept_guess=yes or dry_run, progress=progress,
             )  # fmt: skip
         if report.status == "confirm-mapping" and _confirmed(at, report, save_mapping):
             with at.out.progress(f"import {file.name}") as progress:
                 report = import_file(
-                    home.database, file, node=settings.id, administration=settings.country, mapping=None,
-                    now=home.clock(), accept_guess=True, progress=progress,
+                    home.database, file, node=settings.id, administration=administration,
+                    entered_by=entered_by, mapping=None, now=home.clock(), accept_guess=True, progress=progress,
                 )  # fmt: skip
     if save_mapping is not None and report.mapping_toml:
         save_mapping.write_text(report.mapping_toml, "utf-8")
@@ -72,6 +73,24 @@ def import_(
             "nothing was imported: check the guessed mapping, then repeat with --yes; or write it down with "
             "--save-mapping FILE, correct it, and repeat with --mapping FILE"
         )
+
+
+def _whose(home: Home, on_behalf_of: str | None) -> tuple[str, str | None]:
+    """The administration whose seizures these are, and the office that enters them for it."""
+    settings = home.settings
+    if on_behalf_of is not None:
+        from node.services.desk import behalf
+
+        refused = behalf.refusal(home.membership.current(), settings.id, on_behalf_of)
+        if refused is not None:
+            raise Refusal(f"--on-behalf-of: {refused}")
+        return on_behalf_of, settings.id
+    if settings.country is None:
+        raise Refusal(
+            f"node.country: {settings.id} has no country, and a seizure is an administration's; import it there, "
+            "write node.country into node.toml, or name an administration without a node with --on-behalf-of"
+        )
+    return settings.country, None
 
 
 def _write_template(at: Session, file: Path, language: str) -> None:

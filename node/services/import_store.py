@@ -145,6 +145,7 @@ def import_file(
     *,
     node: str,
     administration: str,
+    entered_by: str | None = None,
     mapping: ImportMapping | None,
     now: int,
     dry_run: bool = False,
@@ -160,6 +161,7 @@ def import_file(
         report = run_import(
             path,
             administration=administration,
+            entered_by=entered_by,
             mapping=mapping,
             store=store,
             now=now,

@@ -29,6 +29,7 @@ from federation.policy.relaying import HUB_ROLE
 from federation.records import get_schema
 from federation.relay import text_hash
 from node.services import addressing, applying, approvals, bodies, collector, deciding, doubts, relaying
+from node.services.desk import behalf
 from node.services.outgoing import Given, Outgoing, Terms
 from node.storage import drafts, duties, feeds, policies, recalls, records, remarks
 from node.storage.tables import record
@@ -208,6 +209,9 @@ class Publisher:
         faults = schema.validate(groups).errors
         if faults:
             return Refused(row.reference, tuple(f"{fault.path}: {fault.wrong}; {fault.remedy}" for fault in faults))
+        unasked = behalf.refusal_of(self.directory, self.node, groups)
+        if unasked is not None:
+            return Refused(row.reference, (f"case.administration: {unasked}",))
         issued = issue_record(
             fed=self.fed, iss=self.node, rid=row.rid, ver=row.ver, prev=None if before is None else before.jh,
             kind=row.kind, sch=schema.id, handling=self.handling, groups=groups, signer=self.signer, now=now,

@@ -82,6 +82,7 @@ def run_import(
     path: Path,
     *,
     administration: str,
+    entered_by: str | None = None,
     mapping: ImportMapping | None,
     store: DraftStore,
     now: int,
@@ -92,7 +93,8 @@ def run_import(
 ) -> ImportReport:
     """Import a file; `ImportRefused` when it can not be read as a whole.
 
-    `administration` is whose node this is (its country code): rows of others are skipped. Without a
+    `administration` is whose node this is (its country code): rows of others are skipped.
+    `entered_by` is the office that enters them for it; None takes what the file tells. Without a
     `mapping`, the product's own template is recognised, then a shipped mapping that fits exactly; else a
     mapping is guessed, and the report's status is `confirm-mapping` unless `accept_guess`. `now` is in epoch
     seconds.
@@ -125,6 +127,7 @@ def run_import(
         chosen,
         binding,
         administration=administration,
+        entered_by=entered_by,
         store=store,
         report=report,
         now=now,
@@ -176,6 +179,7 @@ class _Import:
         binding: Binding,
         *,
         administration: str,
+        entered_by: str | None,
         store: DraftStore,
         report: ImportReport,
         now: int,
@@ -190,6 +194,7 @@ class _Import:
             report,
         )
         self.administration, self.dry_run, self.source = administration, dry_run, source
+        self.entered_by = entered_by
         # A day ahead of UTC is today somewhere.
         self.latest: date = datetime.fromtimestamp(now, UTC).date() + timedelta(days=1)
         self.schema = get_schema(SCHEMA)
@@ -332,6 +337,8 @@ class _Import:
             language=self._language,
             problems=problems,
         )
+        if self.entered_by is not None:
+            groups["case"]["entered_by"] = self.entered_by
         groups, found = vet(
             self.schema, groups, readings=readings, reference=reference, latest=self.latest, known=problems
         )
