@@ -72,9 +72,7 @@ def upgrade() -> None:
     op.create_index("ix_record_day_id_state", "record", ["day", "id", "state"])
     # Versions that are there lack the newer filters (pictures, quantity, ...): the follower adds them up to here.
     op.execute("DELETE FROM follower WHERE name IN ('fulltext', 'facets')")
-    op.execute(
-        "INSERT INTO follower (name, position, updated_at) SELECT 'facets', coalesce(max(id), 0), 0 FROM record"
-    )
+    op.execute("INSERT INTO follower (name, position, updated_at) SELECT 'facets', coalesce(max(id), 0), 0 FROM record")
 
 
 def downgrade() -> None:
