@@ -27,7 +27,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 setup: $(STAMP) ## make .venv with the locked packages and the tidewaiter command
 
 demo: $(STAMP) ## four nodes on this machine play the whole story, with its checks (ARGS=--once ends by itself)
-	@$(BIN)/tidewaiter demo $(ARGS)
+	@$(BIN)/tidewaiter demo --bulletin build/bulletin.html $(ARGS)
 
 test: $(STAMP) ## all tests, on SQLite and PostgreSQL
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)

@@ -13,7 +13,7 @@ from tests.shared_data import ROOT
 
 CONTENT = frozenset({"jwt", "disclosures"})
 """Columns of `record` and of what was set aside: an attribute of such a name is what a record says."""
-OPENERS = frozenset({"reopen_row", "reopen", "reopen_record", "presentation"})
+OPENERS = frozenset({"reopen_row", "read_row", "reopen", "reopen_record", "presentation"})
 """Functions that give groups or presentations for stored bytes."""
 
 MAY = "asks `grants.may` (`search.allowed`)"
@@ -22,25 +22,38 @@ CLOCK = "asks the clock, and shows or indexes only what is in time"
 OWN = "reads own records to decide who may have them; what leaves passes the masks"
 MOVES = "takes in, moves or erases content, and shows it to nobody"
 CHECKS = "verifies what is stored, and tells names and faults alone"
+ASKED = "answers a peer: the policy, the state, the clock, and groups that the policy grants to a question"
 OFFICERS = "an officer's logged request about a person or under a hold"
 
 READERS: dict[str, str] = {
     "node/cli/demo_changes.py::_held": "the demonstration's own check: names of groups in a node that it made",
+    "node/cli/demo_figures.py::_recount": "the demonstration's own check: counts the records of a node that it made",
     "node/cli/demo_recalls.py::texts": "the demonstration's own check: whether any content is left, and shows none",
     # Shown, found, exported, passed on: a function at a time.
     "node/services/annotating.py::_fallen": "asks whether any content is left, and shows none",
     "node/services/annotating.py::_row": "asks whether any content is left, and shows none",
     "node/services/annotating.py::shown": MAY,
+    "node/services/answering.py::_Found.look_at": ASKED,
+    "node/services/answering.py::_Found.answer": "measures presentations that `look_at` made",
+    "node/services/asking.py::Asker._open": MAY,
     "node/services/blob_serving.py::granted": MASKS,
+    "node/services/bulletins/drawing.py::draw": MAY,
+    "node/services/bulletins/writing.py::write": MAY,
     "node/services/blob_serving.py::_logged": "names the group in the log of a blob that `granted` let pass",
     "node/services/arriving.py::arrivals": "counts attachments of rows that a list or a view was given",
     "node/services/bundles.py::Maker._guarded": MAY,
+    "node/services/desk/behalf.py::on_behalf": MAY,
+    "node/services/desk/patterns.py::_counted": MAY,
+    "node/services/desk/queue.py::_waiting": "of a row that the queue asked `grants.may` about",
+    "node/services/desk/queue.py::_same": MAY,
+    "node/services/desk/timeliness.py::_added_up": MAY,
     "node/services/exporting.py::_item": MAY,
     "node/services/following.py::alert_status": "the headline of an own alert",
     "node/services/holders.py::holders": "who has a record, by its grants: names of groups, no content",
     "node/services/holding.py::look": OFFICERS,
     "node/services/indexing.py::follow": CLOCK,
     "node/services/indexing.py::again": CLOCK,
+    "node/services/importing/run.py::_Import._seizure": "reads a row of the officer's own file",
     "node/services/overview.py::_group_names": "names of groups, for who has which: no content",
     "node/services/pictures/viewing.py::_allowed": MAY,
     "node/services/pictures/viewing.py::save": MAY,
@@ -50,6 +63,10 @@ READERS: dict[str, str] = {
     "node/services/relaying.py::_names": "names of groups, for the log",
     "node/services/serving.py::_body": MASKS,
     "node/services/showing.py::show": MAY,
+    "node/services/statistics/following.py::_said": "compares what two readings of one version said, and shows none",
+    "node/services/statistics/following.py::countable": MAY,
+    "node/services/statistics/following.py::_countable": MAY,
+    "node/services/statistics/published.py::export": MAY,
     "node/services/subjects.py::_in_records": OFFICERS,
     "node/services/subjects.py::ask": "asks whether any content is left, and shows none",
     "node/services/subjects.py::_held": OFFICERS,
@@ -64,9 +81,11 @@ READERS: dict[str, str] = {
     "node/services/bodies.py": "opens what its callers were given",
     "node/services/checking.py": CHECKS,
     "node/services/disclosing.py": "a checkpoint's own token, no record",
+    "node/services/deciding.py": OWN,
     "node/services/doubts.py": OWN,
     "node/services/epochs.py": OWN,
     "node/services/erasing.py": MOVES,
+    "node/services/gating.py": OWN,
     "node/services/evidence.py": "proofs: signed parts without disclosures",
     "node/services/intake.py": MOVES,
     "node/services/leaving.py": OWN,

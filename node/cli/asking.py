@@ -86,7 +86,7 @@ def tell(at: Session, found: Outcomes) -> None:
         return
     for one in found.records:
         at.out.line(plain(f"{one.peer} {one.record.rid} version {one.record.ver}: {one.record.title}"))
-        for name, value in one.record.groups.items():
+        for name, value in one.groups().items():
             at.out.line(plain(f"  {name}"))
             for line in lines(value, "    "):
                 at.out.line(plain(line))

@@ -26,11 +26,14 @@ def demo(
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Where to keep the homes. Default: a temporary folder.")
     ] = None,
+    bulletin: Annotated[
+        Path | None, typer.Option(help="Where to write the last chapter's bulletin. Default: beside the homes.")
+    ] = None,
 ) -> None:
     """Four nodes on this machine share, correct, relay, recall and restore, and check it. Stays up until Ctrl-C."""
     from node.cli.demo import demo as show
 
-    show(once=once, folder=folder)
+    show(once=once, folder=folder, bulletin=bulletin)
 
 
 def bench(context: typer.Context) -> None:

@@ -17,42 +17,38 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from node.cli.demo_chapters import CHAPTERS, play
 from node.cli.demo_checks import Check, tampered_page_is_refused, tell, what_left_is_what_was_granted
-from node.cli.demo_federation import PLAYERS, Demonstration
+from node.cli.demo_federation import PLAYERS, CommandFailed, Demonstration
 from node.cli.demo_tables import explanation, holdings, matrix
 
 LIMIT_SECONDS = 100.0
 """How long the exchange may take before the demonstration says that it failed."""
 
 
-def demo(
-    *,
-    once: Annotated[
-        bool, typer.Option("--once", help="End by itself; exit status 0 only if every check held.")
-    ] = False,
-    folder: Annotated[
-        Path | None, typer.Option("--dir", help="Where to keep the homes (default: a temporary folder).")
-    ] = None,
-) -> None:
+def demo(*, once: bool, folder: Path | None, bulletin: Path | None) -> None:
     """Four nodes on this machine share, correct, relay, recall and restore, and check it. Stays up until Ctrl-C."""
     console = Console(stderr=False, width=None if Console().is_terminal else 160)
     began = time.monotonic()
     # SIGTERM ends the demonstration as Ctrl-C does: its servers are its own children and must not outlive it.
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     with tempfile.TemporaryDirectory(prefix="tidewaiter-demo-") as temporary:
-        show = Demonstration(folder or Path(temporary), console)
+        homes = folder or Path(temporary)
+        page = homes / "bulletin.html" if bulletin is None else bulletin.expanduser().absolute()
+        show = Demonstration(homes, console, page)
         try:
             held = _run(show, console, began)
             if once:
                 raise typer.Exit(0 if held else 1)
             console.print("\n[bold]The federation stays up. Ctrl-C ends it.[/bold]")
             threading.Event().wait()
+        except CommandFailed as error:
+            console.print(f"The demonstration cannot go on: {error}", markup=False, style="bold red")
+            raise typer.Exit(1) from error
         except KeyboardInterrupt:
             console.print("\nending the four nodes")
         finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from node.cli.demo_changes import correction, policy_change
 from node.cli.demo_checks import Check, tell
 from node.cli.demo_federation import CommandFailed
+from node.cli.demo_figures import figures
 from node.cli.demo_pictures import without_its_position
 from node.cli.demo_recalls import recall, restored_backup
 from node.cli.demo_relay import relay
@@ -27,6 +28,7 @@ CHAPTERS: Final[tuple[tuple[str, Callable[[Demonstration], list[Check]]], ...]] 
     ("A regional office passes on what it may, and is found out when it does more", relay),
     ("A recall, and its board", recall),
     ("A restored backup brings nothing back", restored_backup),
+    ("The regional office adds up and writes a bulletin; an officer asks every node at once", figures),
 )
 
 

@@ -74,6 +74,8 @@ class Demonstration:
 
     folder: Path
     console: Console
+    bulletin: Path
+    """Where the page of the last chapter is written."""
     _ports: dict[str, int] = field(default_factory=dict)
     _servers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _moved: dict[str, Path] = field(default_factory=dict)

@@ -34,6 +34,7 @@ from federation.replication import LinkDown
 from node.services import matching, tripwires
 from node.services.answering import digest
 from node.services.search import CriteriaRefused, check_purpose
+from node.services.showing import ordered
 from node.storage import audit, records
 from node.storage.tables import tombstone
 
@@ -124,12 +125,16 @@ class Shown:
     handling: Handling
     legal: tuple[str, ...]
 
+    def groups(self) -> dict[str, Any]:
+        """The groups shown, in the schema's order: they travel in the random order of their digests."""
+        return {name: self.record.groups[name] for name in ordered(self.record.sch, self.record.groups)}
+
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
         record = self.record
         return {
             "iss": record.iss, "rid": record.rid, "ver": record.ver, "kind": record.kind, "sch": record.sch,
-            "title": record.title, "groups": dict(record.groups), "handling": self.handling.to_json(),
+            "title": record.title, "groups": self.groups(), "handling": self.handling.to_json(),
             "legal": list(self.legal),
         }  # fmt: skip
 

@@ -116,7 +116,7 @@ def show(
             sch=row.sch,
             state=row.state,
             title=row.title,
-            groups={name: opened[name] for name in _ordered(row.sch, opened)},
+            groups={name: opened[name] for name in ordered(row.sch, opened)},
             handling=handling.to_json(),
             iat=row.iat,
             accepted_at=row.accepted_at,
@@ -175,7 +175,8 @@ def _what_became(connection: Connection, rid: str, iss: str | None) -> str:
     return _BECAME.get(connection.scalar(statement) or "", "")
 
 
-def _ordered(sch: str, groups: Mapping[str, Any]) -> list[str]:
+def ordered(sch: str, groups: Mapping[str, Any]) -> list[str]:
+    """The names of groups in the order of their schema; what it does not know comes last, by name."""
     try:
         order = get_schema(sch).groups
     except UnknownSchema:

@@ -98,7 +98,7 @@ def draw(database: Database, wishes: Wishes, *, node: str, now: int) -> Edition:
     """
     period, reference = _checked(wishes)
     with database.read() as connection:
-        counted = crossing.count(connection, period, node=node if wishes.scope == "own" else None, now=now)
+        counted = crossing.count(connection, period, node=node, own=wishes.scope == "own", now=now)
     root = (TOTAL,) * len(DIMENSIONS)
     if root not in counted.cells:
         raise PublicationRefused(

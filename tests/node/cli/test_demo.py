@@ -22,7 +22,7 @@ from tests.pictures import corpus, jpeg, photo
 
 @pytest.fixture
 def show(tmp_path):
-    return Demonstration(tmp_path, Console(file=io.StringIO(), width=200))
+    return Demonstration(tmp_path, Console(file=io.StringIO(), width=200), tmp_path / "bulletin.html")
 
 
 def said(show):
