@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from node.api.deps import InOffice, MayView
 from node.api.documented import answers
-from node.services.statistics import tables
+from node.services.statistics import growth, tables
 
 router: Final = APIRouter(prefix="/api/v1/statistics", tags=["statistics"])
 _MONTH: Final = "^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -32,6 +32,68 @@ class Reporter(BaseModel):
     cases: int
     first: str | None = None
     last: str | None = None
+
+
+class UsedRates(BaseModel):
+    """The exchange rates of converted figures."""
+
+    edition: int
+    source: str
+    currency: str
+    first: str | None = Field(default=None, description="Day of the first rate that was used.")
+    last: str | None = None
+
+
+class GrowthFigure(BaseModel):
+    """One figure before and after."""
+
+    key: list[str]
+    measure: str
+    unit: str
+    before: str
+    after: str
+    percent: str | None = Field(default=None, description="To a tenth; absent where nothing was before.")
+
+
+class CoveredReporter(BaseModel):
+    """Who reported in which period."""
+
+    node: str
+    compared: bool = Field(description="It reported in both periods, and is in the figures.")
+    cases_before: int
+    cases_after: int
+    months_before: int = Field(description="Months with a case.")
+    months_after: int
+
+
+class GrowthTable(BaseModel):
+    """A table against the one of a year before, over those who reported in both periods."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "name": "by-category", "catalogue": 1, "dims": ["category"], "before": ["2025-01", "2025-06"],
+                "after": ["2026-01", "2026-06"], "months": 6,
+                "rows": [{"key": ["footwear"], "measure": "cases", "unit": "", "before": "8", "after": "9",
+                          "percent": "12.5"}],
+                "total": [], "coverage": [{"node": "KE", "compared": True, "cases_before": 8, "cases_after": 9,
+                                           "months_before": 5, "months_after": 6}],
+                "caveat": tables.CAVEAT, "as_of": 1767700000, "behind": 0,
+            }
+        }
+    )  # fmt: skip
+    name: str
+    catalogue: int
+    dims: list[str]
+    before: list[str] = Field(description="First and last month.")
+    after: list[str]
+    months: int
+    rows: list[GrowthFigure]
+    total: list[GrowthFigure]
+    coverage: list[CoveredReporter]
+    caveat: str
+    as_of: int
+    behind: int
 
 
 class StatisticsTable(BaseModel):
@@ -65,6 +127,9 @@ class StatisticsTable(BaseModel):
     as_of: int
     behind: int = Field(description="Versions that are held and not yet counted.")
     left_out: int = Field(description="Values with fewer cases that are not listed.")
+    rates: UsedRates | None = Field(default=None, description="What values were converted with.")
+    known_at: str | None = None
+    gone: int | None = Field(default=None, description="Records known on that day that may not be used any more.")
 
 
 @router.get("/{table}", summary="One table of the statistics", **answers(StatisticsTable))
@@ -76,8 +141,27 @@ def statistics_table(  # noqa: PLR0917 - the framework calls it by name
     to: Annotated[str | None, Query(pattern=_MONTH, description="Seized then or earlier.")] = None,
     node: Annotated[str | None, Query(pattern=_ID, description="Only what this node issued.")] = None,
     administration: Annotated[str | None, Query(pattern=_ID, description="Only what it reported.")] = None,
+    into: Annotated[str | None, Query(alias="in", pattern="^[A-Z]{3}$", description="Convert values into it.")] = None,
+    edition: Annotated[int | None, Query(ge=1, le=1_000_000, description="Of the exchange rates.")] = None,
+    known_at: Annotated[str | None, Query(max_length=10, description="As known at the end of this day.")] = None,
 ) -> StatisticsTable:
     """Read a table with its total. Logged with the purpose statistics."""
     filters = tables.Filters(from_=from_, to=to, node=node, administration=administration)
-    (found,) = tables.look(office.database, (table,), filters, by=officer.name, now=office.clock())
+    wishes = tables.Wishes(into=into, edition=edition, known_at=known_at)
+    (found,) = tables.look(office.database, (table,), filters, by=officer.name, now=office.clock(), wishes=wishes)
     return StatisticsTable.model_validate(found.to_json())
+
+
+@router.get("/{table}/growth", summary="A table against the same months a year before", **answers(GrowthTable))
+def statistics_growth(  # noqa: PLR0917 - the framework calls it by name
+    officer: MayView,
+    office: InOffice,
+    table: str,
+    from_: Annotated[str, Query(alias="from", pattern=_MONTH, description="The first month.")],
+    to: Annotated[str, Query(pattern=_MONTH, description="The last; at most twelve months in all.")],
+    administration: Annotated[str | None, Query(pattern=_ID, description="Only what it reported.")] = None,
+) -> GrowthTable:
+    """Compare over those who reported in both periods. Logged with the purpose statistics."""
+    filters = tables.Filters(from_=from_, to=to, administration=administration)
+    found = growth.compare(office.database, table, filters, by=officer.name, now=office.clock())
+    return GrowthTable.model_validate(found.to_json())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from node.cli import intensity, published
+from node.cli import growth, intensity, published, rates
 from node.cli.session import Refusal, officer, session
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ Administration = Annotated[str | None, typer.Option(help="Only what this adminis
 By = Annotated[
     str | None, typer.Option(help="Who looks; the disclosure log names it. Default: the user of this machine.")
 ]
+Into = Annotated[str | None, typer.Option("--in", help="Convert values into this currency, such as EUR.")]
+Edition = Annotated[int | None, typer.Option(min=1, help="Edition of the exchange rates. Default: the newest.")]
+KnownAt = Annotated[
+    str | None,
+    typer.Option(help="As this node knew them at the end of this day, YYYY-MM-DD: counted from the records."),
+]
 Csv = Annotated[bool, typer.Option("--csv", help="One line a figure, on standard output.")]
 _COLUMNS: Final = ("table", "dimension", "value", "measure", "unit", "n")
 
@@ -31,6 +37,8 @@ def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     intensity.register(stats_app)
     published.register(stats_app)
+    growth.register(stats_app)
+    rates.register(stats_app)
     app.add_typer(stats_app, name="stats")
 
 
@@ -58,11 +66,14 @@ def table(
     to: To = None,
     node: Node = None,
     administration: Administration = None,
+    into: Into = None,
+    edition: Edition = None,
+    known_at: KnownAt = None,
     by: By = None,
     as_csv: Csv = False,
 ) -> None:
     """Print one table with its total, its coverage and its caveat."""
-    _print(session(context), (name,), (from_, to, node, administration), by, as_csv=as_csv)
+    _print(session(context), (name,), (from_, to, node, administration), (into, edition, known_at), by, as_csv=as_csv)
 
 
 @stats_app.command()
@@ -72,13 +83,23 @@ def page(
     to: To = None,
     node: Node = None,
     administration: Administration = None,
+    into: Into = None,
+    edition: Edition = None,
+    known_at: KnownAt = None,
     by: By = None,
     as_csv: Csv = False,
 ) -> None:
     """Print the standard page: twelve tables."""
     from node.services.statistics.tables import STANDARD
 
-    _print(session(context), tuple(STANDARD), (from_, to, node, administration), by, as_csv=as_csv)
+    _print(
+        session(context),
+        tuple(STANDARD),
+        (from_, to, node, administration),
+        (into, edition, known_at),
+        by,
+        as_csv=as_csv,
+    )
 
 
 @stats_app.command()
@@ -98,14 +119,18 @@ def check(context: typer.Context) -> None:
     at.out.say("Every figure equals a recount from the records.")
 
 
-def _print(at: Session, names: tuple[str, ...], given: tuple[str | None, ...], by: str | None, *, as_csv: bool) -> None:
+def _print(
+    at: Session, names: tuple[str, ...], given: tuple[str | None, ...], how: tuple[str | None, int | None, str | None],
+    by: str | None, *, as_csv: bool,
+) -> None:  # fmt: skip
     from node.services.statistics import following, tables
 
     filters = tables.Filters(from_=given[0], to=given[1], node=given[2], administration=given[3])
+    wishes = tables.Wishes(into=how[0], edition=how[1], known_at=how[2])
     with at.opened() as home:
         while following.follow(home.database, now=home.clock()):
             pass
-        found = tables.look(home.database, names, filters, by=officer(by), now=home.clock())
+        found = tables.look(home.database, names, filters, by=officer(by), now=home.clock(), wishes=wishes)
     if at.out.json:
         at.out.result({"tables": [one.to_json() for one in found]})
     elif as_csv:
@@ -147,6 +172,11 @@ def _for_people(at: Session, one: Table) -> None:
             f"Reported by {reporter.node}: {reporter.cases} cases, "
             f"{reporter.first or 'month unknown'} to {reporter.last or 'month unknown'}"
         )
+    if one.known_at is not None:
+        at.out.line(f"As known at the end of {one.known_at}; {one.gone} records known then may not be used any more.")
+    if one.rates is not None:
+        days = "no rate was needed" if one.rates.first is None else f"rates of {one.rates.first} to {one.rates.last}"
+        at.out.line(f"Converted with edition {one.rates.edition} of the exchange rates ({one.rates.source}): {days}.")
     if one.left_out:
         at.out.line(f"{one.left_out} more values have fewer cases.")
 

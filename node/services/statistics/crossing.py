@@ -84,7 +84,7 @@ def count(connection: Connection, period: Period, *, node: str, own: bool, now: 
     rows = connection.execute(records.visible().where(*wanted).execution_options(yield_per=following.BATCH))
     cells: defaultdict[Key, Counter[Names]] = defaultdict(Counter)
     coverage = set()
-    for row, groups in following.countable(rows, now):
+    for row, groups in following.countable(connection, rows, now):
         if period.has(counting.period(groups)):
             member = reporter(row.iss, groups, node=node)
             coverage.add(member)

@@ -1,7 +1,8 @@
 """The sums follow the records: new versions from a stored position, changed ones from a list, expired ones by time.
 
-Counted is a seizure that is in use, whose time of keeping is not over, and whose handling allows the purpose
-`statistics` (`federation.grants.may`). `check` counts everything anew from the records and compares.
+Counted is a seizure that is in use, whose time of keeping is not over, whose handling allows the purpose `statistics`
+(`federation.grants.may`), and that gives way to no other record of the same event (`doubles`). `check` counts all of it
+anew from the records and compares.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from sqlalchemy import func, select
 
 from federation.grants import Action
 from node.services import bodies, search
-from node.services.statistics import counting
+from node.services.statistics import counting, doubles
 from node.storage import counts, followers, records
 from node.storage.tables import record
 from node.storage.tables.statistics import counted, recount
@@ -50,16 +51,22 @@ def step(connection: Connection, *, now: int, prepared: Prepared | None = None) 
     followers.lock(connection)
     counts.take_out(connection, counted.c.keep_until <= now)
     again = counts.waiting(connection, BATCH)
-    if again:  # whatever was counted of them meanwhile, they are counted anew
-        counts.take_out(connection, counted.c.record.in_(again))
-    new = followers.fresh(connection, followers.position(connection, counts.NAME), BATCH - len(again))
-    ids = sorted({*again, *new})
+    reached = followers.position(connection, counts.NAME)
+    new = followers.fresh(connection, reached, BATCH - len(again))
+    # Which records give way to another may have changed with any record or annotation, or by the time alone.
+    before, out = doubles.stored(connection), doubles.dropped(connection, now=now)
+    turned = doubles.rows_of(connection, before ^ out, reached=reached) if before != out else []
+    doubles.keep(connection, before, out)
+    if again or turned:  # whatever was counted of them meanwhile, they are counted anew
+        counts.take_out(connection, counted.c.record.in_({*again, *turned}))
+    ids = sorted({*again, *turned, *new})
     if not ids:
         return False
     there = set(connection.scalars(select(counted.c.record).where(counted.c.record.in_(ids))))
     wanted = [one for one in ids if one not in there]
     rows = connection.execute(records.visible().where(record.c.id.in_(wanted), record.c.kind == KIND))
-    counts.put(connection, [(row.id, row.keep_until, found) for row, found in _countable(rows, now, prepared or {})])
+    found = _countable(rows, now, prepared or {}, without=out)
+    counts.put(connection, [(row.id, row.keep_until, contribution) for row, contribution in found])
     if again:
         counts.done(connection, again)
     if new:
@@ -90,7 +97,7 @@ def check(database: Database, *, now: int) -> list[str]:
         reached = followers.position(connection, counts.NAME)
         statement = records.visible().where(record.c.kind == KIND, record.c.id <= reached)
         rows = connection.execute(statement.execution_options(yield_per=BATCH))
-        for _, found in _countable(rows, now, {}):
+        for _, found in _countable(rows, now, {}, without=doubles.dropped(connection, now=now)):
             counts.add_up(kept, found)
         stored = counts.cells(connection)
     sums = counts.with_all(kept)
@@ -110,7 +117,7 @@ def _prepare(connection: Connection, now: int) -> Prepared:
     """What the next new versions add, worked out before anybody has to wait for it."""
     new = followers.fresh(connection, followers.position(connection, counts.NAME), BATCH)
     rows = connection.execute(records.visible().where(record.c.id.in_(new), record.c.kind == KIND))
-    return {_said(row): found for row, found in _countable(rows, now, {})}
+    return {_said(row): found for row, found in _countable(rows, now, {}, without=frozenset())}
 
 
 def _said(row: Row[Any]) -> tuple[str, str, str]:
@@ -118,15 +125,19 @@ def _said(row: Row[Any]) -> tuple[str, str, str]:
     return row.iss, row.mask, row.disclosures
 
 
-def countable(rows: Iterable[Row[Any]], now: int) -> Iterator[tuple[Row[Any], Mapping[str, Any]]]:
+def countable(
+    connection: Connection, rows: Iterable[Row[Any]], now: int
+) -> Iterator[tuple[Row[Any], Mapping[str, Any]]]:
     """Those of these versions that may be counted, with the groups that are held of them."""
-    for row in _allowed(rows, now):
+    for row in _allowed(rows, now, without=doubles.dropped(connection, now=now)):
         groups, _ = bodies.read_row(row)
         yield row, groups
 
 
-def _countable(rows: Iterable[Row[Any]], now: int, prepared: Prepared) -> Iterator[tuple[Row[Any], Contribution]]:
-    for row in _allowed(rows, now):
+def _countable(
+    rows: Iterable[Row[Any]], now: int, prepared: Prepared, *, without: frozenset[tuple[str, str]]
+) -> Iterator[tuple[Row[Any], Contribution]]:
+    for row in _allowed(rows, now, without=without):
         found = prepared.get(_said(row))
         if found is None:
             groups, _ = bodies.read_row(row)
@@ -134,8 +145,10 @@ def _countable(rows: Iterable[Row[Any]], now: int, prepared: Prepared) -> Iterat
         yield row, found
 
 
-def _allowed(rows: Iterable[Row[Any]], now: int) -> Iterator[Row[Any]]:
+def _allowed(rows: Iterable[Row[Any]], now: int, *, without: frozenset[tuple[str, str]]) -> Iterator[Row[Any]]:
     for row in rows:
+        if (row.iss, row.rid) in without:
+            continue
         _, verdict = search.allowed(row, Action.STATISTICS, None, now=now)
         if verdict and (row.keep_until is None or row.keep_until > now):
             yield row

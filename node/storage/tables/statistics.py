@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, String, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, String, Table, Text
 
 from node.storage.tables.core import ROWID, metadata
 
@@ -38,3 +38,26 @@ recount = Table(
     Column("record", ROWID, primary_key=True),
 )
 """Versions behind the follower's position that have changed since they were counted."""
+
+doubled = Table(
+    "doubled",
+    metadata,
+    Column("iss", String(32), primary_key=True),
+    Column("rid", String(36), primary_key=True),
+)
+"""Records that are not counted, because another record of the same event is: as the sums stand."""
+
+exchange_rate = Table(
+    "exchange_rate",
+    metadata,
+    Column("edition", Integer, primary_key=True),
+    Column("base", String(3), primary_key=True),
+    Column("currency", String(3), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("rate", String(32), nullable=False),
+    Column("source", String(200), nullable=False),
+    Column("loaded_at", BigInteger, nullable=False),
+    Column("loaded_by", String(200), nullable=False),
+)
+"""`rate` is a decimal text: so much of `currency` is one of `base`, from `day` (YYYY-MM-DD) on. An edition is loaded
+whole and never changed."""
