@@ -63,6 +63,7 @@ READERS: dict[str, str] = {
     "node/services/relaying.py::_names": "names of groups, for the log",
     "node/services/serving.py::_body": MASKS,
     "node/services/showing.py::show": MAY,
+    "node/services/similar.py::_about": "of rows that `find` asks `grants.may` about before anything of them is shown",
     "node/services/statistics/doubles.py::entered": "of rows that were asked `grants.may` about",
     "node/services/statistics/sources.py::recounted": MAY,
     "node/services/statistics/sources.py::_contribution": "of rows that `recounted` asked `grants.may` about",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +12,8 @@ from node.api.deps import InOffice, MayView, Purpose, body_of
 from node.api.documented import answers, takes
 from node.api.models import Hit, Page
 from node.api.questions_models import NotAsked
-from node.services import onebox, saving
+from node.api.records import NodeId
+from node.services import onebox, saving, similar
 from node.services.criteria import DEFAULT_LIMIT, DEFAULT_PURPOSE, MAX_CURSOR, MAX_LIMIT, MAX_WORDS, Criteria
 
 router: Final = APIRouter(prefix="/api/v1", tags=["records"])
@@ -118,6 +120,60 @@ class SavedSearches(BaseModel):
         json_schema_extra={"example": {"searches": [SavedSearch.model_config["json_schema_extra"]["example"]]}}  # type: ignore[index]
     )
     searches: list[SavedSearch]
+
+
+class SharedThing(BaseModel):
+    """One thing that two records share."""
+
+    what: str = Field(description="number, brand, hs, category, a role on the route, conveyance, ..., or day.")
+    values: list[str]
+    points: float
+
+
+class SimilarRecord(Hit):
+    """A record that is like the one asked about."""
+
+    points: float
+    shared: list[SharedThing] = Field(description="Most points first; `points` is their sum.")
+    days_apart: int | None = None
+
+
+class SimilarRecords(BaseModel):
+    """Records like one, best first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "similar": [
+                    {
+                        **Hit.model_config["json_schema_extra"]["example"],  # type: ignore[index,dict-item]
+                        "points": 7.0, "days_apart": 3,
+                        "shared": [{"what": "brand", "values": ["rolex"], "points": 5.0}],
+                    }
+                ]
+            }
+        }
+    )  # fmt: skip
+    similar: list[SimilarRecord]
+
+
+@router.get(
+    "/records/{rid}/similar", summary="Records like this one, and what they share",
+    **answers(SimilarRecords, "purpose-refused"),
+)  # fmt: skip
+def similar_records(  # noqa: PLR0917 - the framework calls it by name
+    officer: MayView,
+    office: InOffice,
+    rid: UUID,
+    iss: NodeId | None = None,
+    limit: Annotated[int, Query(ge=1, le=similar.MAX_LIMIT)] = similar.DEFAULT_LIMIT,
+    purpose: Purpose = DEFAULT_PURPOSE,
+) -> SimilarRecords:
+    """Compare with what is held, by points that are the same for all. Logged as a search."""
+    found = similar.find(
+        office.database, rid=str(rid), iss=iss, limit=limit, by=officer.name, purpose=purpose, now=office.clock()
+    )
+    return SimilarRecords.model_validate({"similar": [one.to_json() for one in found]})
 
 
 @router.get("/find", summary="One box: everything that is held on a text", **answers(FoundAll))

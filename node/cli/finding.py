@@ -22,6 +22,7 @@ Name = Annotated[str, typer.Argument(help="The name of the saved search.")]
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     app.command()(find)
+    app.command()(similar)
     app.add_typer(saved, name="saved")
 
 
@@ -63,6 +64,41 @@ def find(
             answered = asyncio.run(send(at, home, asked, officer(by), dry_run=False))
             if answered is not None:
                 tell(at, answered)
+
+
+def similar(
+    context: typer.Context,
+    record: Annotated[str, typer.Argument(metavar="RID|REFERENCE", help="A record that is held, or an own reference.")],
+    node: Annotated[str | None, typer.Option(help="Its issuer, where two used one id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many.")] = 20,
+    by: By = None,
+    purpose: Purpose = PURPOSE,
+) -> None:
+    """List the seizures here that are most like one: what they share, and the points for each thing shared."""
+    from node.services import similar as services
+    from node.services.readable import plain
+    from node.storage import drafts
+
+    at = session(context)
+    with at.opened() as home:
+        catch_up(home)
+        with home.database.read() as connection:
+            own = drafts.find(connection, home.settings.id, "seizure", [record]).get(record)
+        found = services.find(
+            home.database, rid=record if own is None else own.rid, iss=node if own is None else home.settings.id,
+            limit=limit, by=officer(by), purpose=purpose, now=home.clock(),
+        )  # fmt: skip
+    if at.out.json:
+        at.out.result({"similar": [one.to_json() for one in found]})
+        return
+    rows = [
+        (
+            f"{one.points:g}", one.hit.iss, one.hit.day or "", plain(one.hit.title),
+            "; ".join(f"{part.what} {', '.join(part.values)}".strip() for part in one.shared), one.hit.rid,
+        )
+        for one in found
+    ]  # fmt: skip
+    at.out.table(("points", "node", "day", "title", "shared", "id"), rows, empty="Nothing here is like it.")
 
 
 def _tell(at: Session, found: Found) -> None:

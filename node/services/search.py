@@ -68,6 +68,7 @@ __all__ = [
     "check_purpose",
     "find",
     "first_day",
+    "hit_of",
     "last_day",
     "normalised",
 ]
@@ -187,7 +188,7 @@ def find(database: Database, criteria: Criteria, *, by: str, purpose: str | None
         tasks.remember_glimpses(connection, [(row.iss, row.rid) for row, _ in shown], by)
     return Hits(
         rows=tuple(
-            _hit(row, handling, complete.get(row.id), names, None if found is None else found.matched.get(row.id))
+            hit_of(row, handling, complete.get(row.id), names, None if found is None else found.matched.get(row.id))
             for row, handling in shown
         ),
         next=None if last is None else cursor(*last),
@@ -257,9 +258,10 @@ def _page(
     return shown, before
 
 
-def _hit(
+def hit_of(
     row: Row[Any], handling: Handling, attachments: Arrival | None, names: Mapping[str, str], matched: Matched | None
 ) -> Hit:
+    """A version as lists show it, to whom `allowed` lets it be shown. `names`: own records' references by id."""
     return Hit(
         iss=row.iss,
         rid=row.rid,

@@ -74,6 +74,20 @@ def count(
     return told, counted
 
 
+def told(connection: Connection, ids: Collection[int]) -> dict[int, tuple[str, dict[str, set[str]]]]:
+    """Version → its day and its filter values by field."""
+    found: dict[int, tuple[str, dict[str, set[str]]]] = {}
+    for some in parts(sorted(ids)):
+        statement = select(line.c.record, line.c.day, line.c.facets).where(line.c.record.in_(some))
+        for row in connection.execute(statement):
+            values: dict[str, set[str]] = {}
+            for text in row.facets.split("\n"):
+                field, _, value = text.partition("=")
+                values.setdefault(field, set()).add(value)
+            found[row.record] = row.day, values
+    return found
+
+
 @lru_cache(maxsize=512)
 def _parted(handling: str) -> tuple[str, int | None]:
     """A stored handling without its times, and the second from which on the version is used for nothing."""
