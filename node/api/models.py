@@ -700,6 +700,7 @@ class Node(BaseModel):
             "quarantined": 1,
             "evidence": 0,
             "recalls": {"erased": 3, "held": 1},
+            "requests": {"open": 1},
             "disclosures": 360,
             "index_lag": 0,
         }
@@ -716,6 +717,7 @@ class Node(BaseModel):
     drafts: dict[str, int]
     quarantined: int
     recalls: dict[str, int] = Field(description="Recalls by state; those that are `held` wait for a person.")
+    requests: dict[str, int] = Field(description="What peers said that they hold: open, and overdue of them.")
     evidence: int = Field(description="Pieces of evidence against members; more than none is an alarm.")
     disclosures: int
     index_lag: int

@@ -43,6 +43,7 @@ WORDS: Final[Mapping[str, tuple[int, str]]] = {
         "The proposal cannot be approved or put in force as it is; the detail says why. Nothing has changed.",
     ),
     "publication-refused": (409, "The tables cannot be published; the detail says why. Nothing was drawn."),
+    "request-settled": (409, "The request is settled already."),
     "task-closed": (409, "The task is done already."),
     "too-large": (413, "The body is longer than this address takes."),
     "unsupported-media-type": (415, "The body is not `application/json`."),

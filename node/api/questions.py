@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 import anyio.from_thread
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path, Query
 
 from federation.questions import Identifier, Selector
 from node.api.deps import InOffice, MayView, body_of
 from node.api.documented import answers, takes
 from node.api.problems import invalid, problem
-from node.api.questions_models import Answers, NewQuestion
-from node.services import search
+from node.api.questions_models import Answers, NewQuestion, Request, Requests, Settlement
+from node.services import requests, search
 from node.services.asking import Asked
 
 router: Final = APIRouter(prefix="/api/v1", tags=["questions"])
@@ -45,6 +45,36 @@ def ask(
     asker.announce(plan, by=officer.name)
     replies = anyio.from_thread.run(asker.send, plan)
     return Answers.model_validate(asker.conclude(plan, replies, by=officer.name).to_json())
+
+
+@router.get("/requests", summary="What peers said that they hold", **answers(Requests))
+def list_requests(
+    officer: MayView,  # noqa: ARG001 - the right
+    office: InOffice,
+    every: Annotated[bool, Query(alias="all", description="Also those that are settled.")] = False,
+    limit: Annotated[int, Query(ge=1, le=requests.MAX_LIMIT)] = 100,
+) -> Requests:
+    """List the requests that hits have opened, the first that is due first."""
+    found = requests.listing(office.database, every=every, limit=limit, now=office.clock())
+    return Requests.model_validate({"requests": [one.to_json() for one in found]})
+
+
+@router.post(
+    "/requests/{number}/settle", summary="Say what came of a request", openapi_extra=takes(Settlement),
+    **answers(Request, "request-settled", bodied=True),
+)  # fmt: skip
+def settle_request(
+    officer: MayView,
+    office: InOffice,
+    number: Annotated[int, Path(ge=1, le=search.LAST_ID)],
+    said: Annotated[Settlement, Depends(body_of(Settlement))],
+) -> Request:
+    """Close a request with a remark that names nobody."""
+    try:
+        found = requests.settle(office.database, number, said.remark, by=officer.name, now=office.clock())
+    except requests.Settled as error:
+        raise problem("request-settled", str(error)) from None
+    return Request.model_validate(found.to_json())
 
 
 def _asked(new: NewQuestion) -> Asked:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from federation.questions import MAX_FILTERS, MAX_TEXT, MAX_VALUES, IdentifierType
 from node.services.asking import DEADLINE_SECONDS, MAX_SECONDS
@@ -139,3 +139,43 @@ class Answers(BaseModel):
     records: list[ShownRecord] | None = None
     hits: list[PeerHit] | None = None
     complete: bool | None = Field(default=None, description="Everybody has answered, and nobody has more.")
+
+
+_REQUEST: Final[dict[str, JsonValue]] = {
+    "id": 7, "peer": "HK", "reference": "B6bRliYxsHEDVMFFoZL6gQ", "case": "2026-117", "purpose": "customs-enforcement",
+    "contact": "Duty officer, +852 0000 0000", "until": 1767959200, "opened_at": 1767700000,
+    "opened_by": "A. Officer", "state": "open",
+}  # fmt: skip
+
+
+class Request(BaseModel):
+    """A peer said that it holds something: whom to ask there, and until when."""
+
+    model_config = ConfigDict(json_schema_extra={"example": _REQUEST})
+    id: int
+    peer: str
+    reference: str = Field(description="By which the peer knows the question.")
+    case: str
+    purpose: str
+    contact: str
+    until: int
+    opened_at: int
+    opened_by: str
+    settled_at: int | None = None
+    settled_by: str | None = None
+    remark: str | None = None
+    state: str = Field(description="overdue, open or settled.")
+
+
+class Requests(BaseModel):
+    """Requests, the first that is due first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"requests": [_REQUEST]}})
+    requests: list[Request]
+
+
+class Settlement(BaseModel):
+    """What came of a request."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"remark": "answered by telephone"}})
+    remark: str = Field(description="One line that names nobody.")

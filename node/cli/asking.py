@@ -96,6 +96,8 @@ def tell(at: Session, found: Outcomes) -> None:
             plain(f"{name} holds something: ask {hit.contact}, reference {hit.reference}, until {instant(hit.until)}")
         )
     at.out.table(("peer", "state", "problem"), [_line(one) for one in found.replies], empty="Nobody was asked.")
+    if found.hits:
+        at.out.line("Each hit is a request until somebody settles it: tidewaiter requests list")
     at.out.line("What is shown here is not kept: ask for it again, or ask its originator to share it.")
 
 

@@ -31,7 +31,7 @@ from federation.policy import decide
 from federation.questions import MAX_AHEAD, PATH, Answer, Hit, Question, parse_answer, parse_selector, text
 from federation.records import get_schema
 from federation.replication import LinkDown
-from node.services import matching, tripwires
+from node.services import matching, requests, tripwires
 from node.services.answering import digest
 from node.services.search import CriteriaRefused, check_purpose
 from node.services.showing import ordered
@@ -301,7 +301,8 @@ class Asker:
                 judged.append(reply)
                 shown += opened
             audit.log(connection, [_row(one, plan.question, by=by, now=now) for one in shown])
-        hits = tuple((one.peer, hit) for one in judged if one.answer is not None for hit in one.answer.hits)
+            hits = tuple((one.peer, hit) for one in judged if one.answer is not None for hit in one.answer.hits)
+            requests.opened(connection, plan.question, hits, by=by, now=now)
         return Outcomes(plan=plan, replies=tuple(judged), records=tuple(shown), hits=hits)
 
     def _open(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from sqlalchemy import func, select
 
 from federation.errors import FederationError, ProblemType
-from node.services import backup, counters
+from node.services import backup, counters, requests
 from node.services.checking import fsck
 from node.storage import evidence as evidence_rows
 from node.storage import feeds, gaps, settlements
@@ -88,7 +88,8 @@ def examine(home: Home, *, now: int, quick: bool = False) -> list[Finding]:
     found: list[Finding] = []
     looks: dict[str, Callable[[Home, int], Iterator[Finding]]] = {
         "files": _files, "disk": _disk, "schema": _schema, "keys": _keys, "directory": _directory, "clock": _clock,
-        "feeds": _feeds, "quarantine": _quarantine, "evidence": _evidence, "backup": _backup, "restore": _restore,
+        "feeds": _feeds, "quarantine": _quarantine, "requests": _requests,
+        "evidence": _evidence, "backup": _backup, "restore": _restore,
         "completeness": _completeness, "attachments": _attachments,
     }  # fmt: skip
     if not quick:
@@ -275,6 +276,17 @@ def _quarantine(home: Home, _: int) -> Iterator[Finding]:
                 "quarantine", "warning", f"{count} entries of {sender} are in quarantine: {problem}",
                 "nobody uses them until they hold", "tidewaiter quarantine list; tidewaiter quarantine retry --all",
             )  # fmt: skip
+
+
+def _requests(home: Home, now: int) -> Iterator[Finding]:
+    with home.database.read() as connection:
+        overdue = requests.counts(connection, now=now).get("overdue", 0)
+    if overdue:
+        yield Finding(
+            "requests", "warning", f"{overdue} peers that said they hold something were not asked in time",
+            "their records are not used in the case",
+            "tidewaiter requests list; then tidewaiter requests settle NUMBER",
+        )  # fmt: skip
 
 
 def _evidence(home: Home, _: int) -> Iterator[Finding]:

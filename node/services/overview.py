@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, func, select
 from crypto import b64
 from crypto.errors import CryptoError
 from federation.errors import DirectoryStale, NotFound
-from node.services import indexing
+from node.services import indexing, requests
 from node.services.bodies import read_row
 from node.storage import audit, drafts, evidence, feeds, policies, quarantine, recalls, records
 from node.storage.database import Database, WrongSchema
@@ -134,12 +134,14 @@ class NodeView:
     """Pieces of evidence against members: more than none is an alarm."""
     recalls: Mapping[str, int]
     """Recalls by what they are here; those that are held wait for a person."""
+    requests: Mapping[str, int]
+    """What peers said that they hold and nobody has settled: open, and overdue of them."""
     disclosures: int
     index_lag: int
 
     def to_json(self) -> dict[str, Any]:
         """The members of the API and of `--json`."""
-        counted = {name: dict(getattr(self, name)) for name in ("records", "drafts", "recalls")}
+        counted = {name: dict(getattr(self, name)) for name in ("records", "drafts", "recalls", "requests")}
         return asdict(self) | counted
 
 
@@ -261,6 +263,7 @@ def node_view(database: Database, membership: Membership, *, node: str, name: st
             quarantined=held or 0,
             evidence=sum(evidence.counts(connection).values()),
             recalls=recalls.counts(connection),
+            requests=requests.counts(connection, now=now),
             disclosures=audit.count(connection),
             index_lag=indexing.lag(database),
         )

@@ -6,11 +6,11 @@ import json
 import pytest
 from sqlalchemy import func, select
 
-from federation.errors import DirectoryStale, Quota
+from federation.errors import DirectoryStale, NotFound, Quota
 from federation.grants import Handling
 from federation.questions import MAX_ANSWER_BYTES, Answer, Granted, Hit, Identifier, Selector
 from federation.replication import LinkDown
-from node.services import asking, tripwires
+from node.services import asking, requests, tripwires
 from node.services.asking import Asked
 from node.services.search import CriteriaRefused
 from node.storage import records, tasks
@@ -333,6 +333,44 @@ def test_what_may_not_be_seen_for_the_purpose_is_not_shown(light):
     road = {"TZ": lambda body: with_sd(light, body, footwear("TZ", h=tight).shown())}
     assert ask(light, "KE", road, peers=["TZ"], **FOOTWEAR).records == ()
     assert len(ask(light, "KE", road, peers=["TZ"], purpose="risk-analysis", **FOOTWEAR).records) == 1
+
+
+def holding(light, peer="TZ", until=9):
+    """A peer says that it holds something."""
+    hit = Hit(contact="Duty officer", reference="X-1", until=until)
+    road = {peer: lambda body: Answer(id=json.loads(body)["id"], hits=(hit,)).to_bytes()}
+    return ask(light, "KE", road, peers=[peer], **FOOTWEAR)
+
+
+def test_a_hit_opens_a_request_that_waits_until_somebody_settles_it(light):
+    database, now = light.databases["KE"], light.now
+    holding(light, until=now + 50)
+    holding(light, until=now + 10)
+    first, second = requests.listing(database, now=now + 20)
+    assert [(one.until, one.state) for one in (first, second)] == [(now + 10, "overdue"), (now + 50, "open")]
+    assert (first.peer, first.contact, first.reference, first.case, first.purpose, first.opened_by) == (
+        "TZ", "Duty officer", "X-1", "C-7", PURPOSE, "officer",
+    )  # fmt: skip
+    with database.read() as connection:
+        assert requests.counts(connection, now=now + 20) == {"open": 2, "overdue": 1}
+    done = requests.settle(database, first.id, " answered by telephone ", by="B. Officer", now=now + 30)
+    assert (done.state, done.settled_by, done.remark) == ("settled", "B. Officer", "answered by telephone")
+    assert [one.id for one in requests.listing(database, now=now)] == [second.id]
+    assert [one.id for one in requests.listing(database, every=True, now=now)] == [second.id, first.id]
+    with pytest.raises(requests.Settled):
+        requests.settle(database, first.id, "again", by="C", now=now)
+    with pytest.raises(NotFound):
+        requests.settle(database, 99, "x", by="C", now=now)
+    for remark in ("", " ", "x" * 501, "a\nb"):
+        with pytest.raises(CriteriaRefused):
+            requests.settle(database, second.id, remark, by="C", now=now)
+
+
+def test_an_answer_that_is_not_believed_and_one_without_a_hit_open_no_request(light):
+    ask(light, "KE", {}, peers=["TZ"], **FOOTWEAR)
+    many = {"TZ": lambda body: with_sd(light, body, hits=[{"contact": "a", "reference": "b", "until": 1}] * 2)}
+    assert ask(light, "KE", many, peers=["TZ"], **FOOTWEAR).replies[0].state == "not believed"
+    assert requests.listing(light.databases["KE"], now=light.now) == []
 
 
 def test_a_hit_is_shown_with_whom_to_ask(light):

@@ -19,6 +19,8 @@ ROUTES = {
     ("POST", "/api/v1/statistics/publications"): {C},
     ("POST", "/api/v1/questions"): {F, C},
     ("GET", "/api/v1/find"): {F, C},
+    ("GET", "/api/v1/requests"): {F, C},
+    ("POST", "/api/v1/requests/{number}/settle"): {F, C},
     ("GET", "/api/v1/records/{rid}/similar"): {F, C},
     ("GET", "/api/v1/saved-searches"): {F, C},
     ("POST", "/api/v1/saved-searches"): {F, C},
