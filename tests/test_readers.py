@@ -48,6 +48,7 @@ READERS: dict[str, str] = {
     "node/services/desk/queue.py::_same": MAY,
     "node/services/desk/timeliness.py::_added_up": MAY,
     "node/services/exporting.py::_item": MAY,
+    "node/services/exporting.py::_of_form": MAY,
     "node/services/following.py::alert_status": "the headline of an own alert",
     "node/services/holders.py::holders": "who has a record, by its grants: names of groups, no content",
     "node/services/holding.py::look": OFFICERS,

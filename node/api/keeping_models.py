@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from node.api.models import RID
+from node.services.exporting import Format
 
 _HASH = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"
 _TASK: dict[str, Any] = {
@@ -35,7 +36,7 @@ class NewExport(BaseModel):
     records: Annotated[list[Named], Field(min_length=1, max_length=1000)]
     purpose: str = Field(pattern="^[a-z][a-z0-9_-]{0,63}$", description="Compared with the handling of each record.")
     destination: str = Field(min_length=1, max_length=200, description="Who gets it.")
-    format: Literal["json", "csv", "text"] = "json"
+    format: Format = "json"
 
 
 class Exported(BaseModel):

@@ -42,16 +42,26 @@ def export(
     format_: Annotated[
         str | None, typer.Option("--format", help="json (signed presentation and content), csv or text.")
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(help="Seizures as rows of the template, .csv or .xlsx, without names: minimal or long."),
+    ] = None,
     by: Annotated[str | None, typer.Option(help="Who exports. Default: the user of this machine.")] = None,
 ) -> None:
     """Write records into a file: what their handling allows for this purpose, logged and registered."""
     from node.services.exporting import FORMATS, Order
+    from node.services.forms import FORMS
 
     at = session(context)
     searched = bool(words or filter_ or from_ or until)
     if bool(names) == searched:
         raise Refusal("name records, or give a search (--words, --filter, --from, --until), not both", status=2)
     chosen = format_ or SUFFIXES.get(output.suffix.lower(), "json")
+    if form is not None:
+        kind = output.suffix.lower().removeprefix(".")
+        if form not in FORMS or kind not in {"csv", "xlsx"} or format_ is not None:
+            raise Refusal(f"--form: is {' or '.join(FORMS)}, with a file .csv or .xlsx and no --format", status=2)
+        chosen = f"{form}-{kind}"
     if chosen not in FORMATS:
         raise Refusal(f"--format: is one of {', '.join(FORMATS)}", status=2)
     path = None if str(output) == "-" else output.expanduser().absolute()

@@ -25,7 +25,7 @@ import orjson
 from sqlalchemy import select
 
 from federation.grants import Action, Handling
-from node.services import bodies, candidates, readable, search, showing
+from node.services import bodies, candidates, forms, readable, search, showing
 from node.services.importing.report import safe_cell
 from node.storage import audit, exports, records
 from node.storage.tables import draft
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from node.services.search import Criteria
     from node.storage.database import Database
 
-Format = Literal["json", "csv", "text"]
-FORMATS: Final = ("json", "csv", "text")
+Format = Literal["json", "csv", "text", "minimal-csv", "minimal-xlsx", "long-csv", "long-xlsx"]
+FORMATS: Final = ("json", "csv", "text", "minimal-csv", "minimal-xlsx", "long-csv", "long-xlsx")
+"""The last four are tables of seizures in the form that people fill in (`forms`)."""
 MAX_RECORDS: Final = 1_000
 """Records in one export: more is a copy of the database, and needs more than one officer."""
 MAX_DESTINATION: Final = 200
@@ -203,8 +204,20 @@ def _make(
         "export": number, "node": node, "at": now, "by": order.by, "purpose": order.purpose,
         "destination": order.destination,
     }  # fmt: skip
-    items = [_item(row, handling) for row, handling in found]
-    data = {"json": _as_json, "csv": _as_csv, "text": _as_text}[order.format](head, items)
+    form, _, kind = order.format.rpartition("-")
+    if form:
+        strangers = [
+            f"{row.iss} {row.rid}: is no seizure; a form has seizures alone"
+            for row, _ in found
+            if row.sch != forms.SCHEMA
+        ]
+        if strangers:
+            raise ExportRefused(strangers)
+        items = [_of_form(row, handling, form) for row, handling in found]
+        data = forms.written(items, form, number=number, as_workbook=kind == "xlsx")
+    else:
+        items = [_item(row, handling) for row, handling in found]
+        data = {"json": _as_json, "csv": _as_csv, "text": _as_text}[order.format](head, items)
     sha256 = exports.put(
         connection, number=number, at=now, officer=order.by, purpose=order.purpose, format_=order.format,
         destination=order.destination, path=order.path, data=data,
@@ -232,6 +245,15 @@ def _item(row: Row[Any], handling: Handling) -> dict[str, Any]:
         "groups": dict(bodies.reopen_row(row).groups),
         # The signed bytes as they are held: whoever gets the file verifies them with nothing but the directory.
         "presentation": bodies.presentation(row.jwt, row.disclosures, held, held),
+    }  # fmt: skip
+
+
+def _of_form(row: Row[Any], handling: Handling, form: str) -> dict[str, Any]:
+    """What a form has of a record: of its groups those alone that the form may show."""
+    opened = bodies.reopen_row(row).groups
+    return {
+        "iss": row.iss, "rid": row.rid, "ver": row.ver, "handling": handling.to_json(),
+        "groups": {name: opened[name] for name in sorted(forms.groups_of(form)) if name in opened},
     }  # fmt: skip
 
 

@@ -122,3 +122,9 @@ FIELDS: Final = {field.name: field for field in _ALL}
 
 PACKAGE_PREFIX: Final = "package:"
 """Marks a package in a translation of the field `unit` (`package:CT`): the count goes to packages."""
+
+BESIDE: Final = (
+    "Node", "Record", "Version", "TLP", "Purposes", "Onward", "Export",
+    "Our reference", "Query of the regional office", "Who has it", "Hits abroad", "Why not imported",
+)  # fmt: skip
+"""Headers of what this product writes beside the columns of a form: an import takes nothing from them."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from rapidfuzz import fuzz, process
 
 from node.services.importing.dates import decide_order, parse_date
-from node.services.importing.fields import FIELDS, Field
+from node.services.importing.fields import BESIDE, FIELDS, Field
 from node.services.importing.headers import LANGUAGES, fold_header, label_in, synonyms
 from node.services.importing.mapping import LIST_SEPARATORS, Column, ImportMapping, dump_mapping
 from node.services.importing.tables import Cell, Table, as_text
@@ -58,20 +58,22 @@ class _Candidate:
 
 
 def recognise_template(table: Table) -> ImportMapping | None:
-    """Return the mapping of the product's own template, when all headers are its own in one language."""
-    headers = [fold_header(name) for name in table.header]
+    """Return the mapping of the product's own template, when all headers are its own in one language.
+
+    What the product itself has written beside them is passed over.
+    """
+    own = [name for name in table.header if name not in BESIDE]
+    headers = [fold_header(name) for name in own]
     for language in (None, *LANGUAGES):
         names = {fold_header(label_in(name, language) if language else name): name for name in FIELDS}
         if language is None:
             names = {fold(name): name for name in FIELDS}
-            found = [names.get(fold(name)) for name in table.header]
+            found = [names.get(fold(name)) for name in own]
         else:
             found = [names.get(header) for header in headers]
         fields = [name for name in found if name is not None]
-        if len(fields) == len(table.header) and "reference" in fields and len(set(fields)) == len(fields):
-            columns = tuple(
-                Column(column=header, field=name) for header, name in zip(table.header, fields, strict=True)
-            )
+        if len(fields) == len(own) and "reference" in fields and len(set(fields)) == len(fields):
+            columns = tuple(Column(column=header, field=name) for header, name in zip(own, fields, strict=True))
             return ImportMapping(name="template", columns=columns, kind="template", language=(language or "en"))
     return None
 
