@@ -37,6 +37,9 @@ def import_(
     ] = None,
     template: Annotated[bool, typer.Option("--template", help="Write the product's own template to FILE.")] = False,
     language: Annotated[str, typer.Option(help="Language of the template's headers.")] = "en",
+    back: Annotated[
+        Path | None, typer.Option(help="Import nothing: write the file to this one, with what became of each row.")
+    ] = None,
     on_behalf_of: Annotated[
         str | None, typer.Option(help="Country of an administration without a node, whose regional office this is.")
     ] = None,
@@ -52,6 +55,9 @@ def import_(
         from node.services.import_store import import_file
 
         chosen = None if mapping is None else _mapping(mapping)
+        if back is not None:
+            _give_back(at, home, file, back, administration=administration, mapping=chosen)
+            return
         with at.out.progress(f"import {file.name}") as progress:
             report = import_file(
                 home.database, file, node=settings.id, administration=administration,
@@ -73,6 +79,33 @@ def import_(
             "nothing was imported: check the guessed mapping, then repeat with --yes; or write it down with "
             "--save-mapping FILE, correct it, and repeat with --mapping FILE"
         )
+
+
+def _give_back(
+    at: Session, home: Home, file: Path, back: Path, *, administration: str, mapping: ImportMapping | None
+) -> None:
+    """Write a file that was imported, with what became of each row beside it."""
+    from node.services.exporting import write_file
+    from node.services.import_store import import_file
+    from node.services.returning import returned
+
+    if back.exists():
+        raise Refusal(f"{back}: is there already; name another file")
+    if back.suffix.lower() != file.suffix.lower():
+        raise Refusal(f"--back: a file comes back as what it was; name it with the ending {file.suffix}", status=2)
+    report = import_file(
+        home.database, file, node=home.settings.id, administration=administration, entered_by=None, mapping=mapping,
+        now=home.clock(), dry_run=True, accept_guess=True,
+    )  # fmt: skip
+    made = returned(
+        home.database, file, node=home.settings.id, administration=administration, mapping=mapping,
+        problems=report.problems,
+    )  # fmt: skip
+    write_file(back.expanduser().absolute(), made.data)
+    if at.out.json:
+        at.out.result({"path": str(back), "rows": made.rows, "known": made.known})
+        return
+    at.out.say(f"{back} has {made.rows} rows; {made.known} of them are records here.")
 
 
 def _whose(home: Home, on_behalf_of: str | None) -> tuple[str, str | None]:

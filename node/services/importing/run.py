@@ -101,7 +101,7 @@ def run_import(
     """
     data = read_bytes(path)
     table = read_table(data, name=path.name, form=mapping.form if mapping else FileForm())
-    chosen, guess, notes = _choose(table, mapping, shipped, path=path, administration=administration)
+    chosen, guess, notes = choose(table, mapping, shipped, path=path, administration=administration)
     if guess is not None and not accept_guess:
         return ImportReport(
             status="confirm-mapping",
@@ -138,7 +138,7 @@ def run_import(
     return report
 
 
-def _choose(
+def choose(
     table: Table,
     mapping: ImportMapping | None,
     shipped: Sequence[ImportMapping] | None,
@@ -146,6 +146,7 @@ def _choose(
     path: Path,
     administration: str,
 ) -> tuple[ImportMapping, Guess | None, list[str]]:
+    """The mapping to read a table by, the guess if it is one, and how it was found."""
     if mapping is not None:
         return mapping, None, []
     if (own := recognise_template(table)) is not None:
