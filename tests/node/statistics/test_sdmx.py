@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
+from decimal import Decimal
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -61,3 +63,49 @@ def test_a_hostile_code_refuses_the_file(code):
         rows_of(Published(name="by_month", dims=("month",), rows=(((code,), "1"),)))
     with pytest.raises(ValueError, match="about"):
         sdmx.to_csv([], reporter="KE", first=code, last="2025-12")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The structure and the figures as files; and what was published: (category, origin, time) to the figure."""
+    structure, data = tmp_path / "structure.xml", tmp_path / "figures.csv"
+    structure.write_bytes(sdmx.structure())
+    data.write_bytes(sdmx.to_csv([MONTHS, CROSSED], reporter="KE", first="2025-01", last="2025-12"))
+    whole = "2025-01-01/P12M"
+    return structure, data, {
+        ("_T", "_T", "2025-02"): 7, ("_T", "_T", "2025"): None, ("_T", "_T", whole): 9, ("footwear", "_U", whole): 7,
+        ("footwear", "CN", whole): None, ("_T", "_M", whole): 2,
+    }  # fmt: skip
+
+
+def test_pysdmx_reads_the_structure_and_the_same_figures(files):
+    structure, data, published = files
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library's own
+        from pysdmx.io import get_datasets, read_sdmx  # noqa: PLC0415 - pandas is slow to load
+
+        (definition,) = [
+            one for one in read_sdmx(structure).structures if type(one).__name__ == "DataStructureDefinition"
+        ]
+        (dataset,) = get_datasets(data, structure)
+    assert [one.id for one in definition.components.dimensions][-1] == "TIME_PERIOD"
+    rows = dataset.data.astype(object).where(dataset.data.notna(), None).to_dict("records")
+    read = {(row["CATEGORY"], row["ORIGIN"], row["TIME_PERIOD"]): row["OBS_VALUE"] for row in rows}
+    assert read == published
+    assert {row["CONF_STATUS"] for row in rows if row["OBS_VALUE"] is None} == {"N"}
+
+
+def test_sdmx1_reads_the_structure_and_the_same_figures(files):
+    structure, data, published = files
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the library's own
+        import sdmx as sdmx1  # noqa: PLC0415 - pandas is slow to load
+
+        (definition,) = sdmx1.read_sdmx(structure).structure.values()
+        (dataset,) = sdmx1.read_sdmx(data, structure=definition).data
+    read = {}
+    for one in dataset.obs:
+        told = {name: value.value for name, value in one.dimension.values.items()}
+        read[told["CATEGORY"], told["ORIGIN"], told["TIME_PERIOD"]] = Decimal(one.value) if one.value else None
+        assert (str(one.attached_attribute["CONF_STATUS"].value) == "N") == (not one.value)
+    assert read == published
