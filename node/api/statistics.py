@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from node.api.deps import InOffice, MayView
 from node.api.documented import answers
-from node.services.statistics import growth, tables
+from node.services.statistics import growth, tables, tracing
 
 router: Final = APIRouter(prefix="/api/v1/statistics", tags=["statistics"])
 _MONTH: Final = "^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -96,6 +96,54 @@ class GrowthTable(BaseModel):
     behind: int
 
 
+class Adds(BaseModel):
+    """What one contributes to a figure."""
+
+    measure: str
+    unit: str
+    n: str
+
+
+class MemberShare(BaseModel):
+    """What the records of one issuer contribute."""
+
+    node: str
+    adds: list[Adds]
+
+
+class TracedRecord(BaseModel):
+    """One record behind a figure."""
+
+    iss: str
+    rid: str
+    ver: int
+    title: str
+    adds: list[Adds]
+
+
+class TracedFigure(BaseModel):
+    """Who contributed a figure, and by which records."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "table": "by-category", "value": "footwear",
+                "members": [{"node": "KE", "adds": [{"measure": "cases", "unit": "", "n": "1"}]}],
+                "records": [{"iss": "KE", "rid": "0b54e9b6-8b5a-4c2e-9d7d-1f7f2f7f5a10", "ver": 1,
+                             "title": "Footwear 40 pieces", "adds": [{"measure": "cases", "unit": "", "n": "1"}]}],
+                "not_named": 0, "agrees": True, "waiting": 0,
+            }
+        }
+    )  # fmt: skip
+    table: str
+    value: str | None = None
+    members: list[MemberShare]
+    records: list[TracedRecord]
+    not_named: int = Field(description="Records behind it that are not named here.")
+    agrees: bool = Field(description="The table has the same figures.")
+    waiting: int = Field(description="Versions that are not counted yet: until they are, the two may differ.")
+
+
 class StatisticsTable(BaseModel):
     """A table of the catalogue, with its own total, its coverage and the standing caveat."""
 
@@ -165,3 +213,23 @@ def statistics_growth(  # noqa: PLR0917 - the framework calls it by name
     filters = tables.Filters(from_=from_, to=to, administration=administration)
     found = growth.compare(office.database, table, filters, by=officer.name, now=office.clock())
     return GrowthTable.model_validate(found.to_json())
+
+
+@router.get("/{table}/trace", summary="Who contributed a figure, and by which records", **answers(TracedFigure))
+def statistics_trace(  # noqa: PLR0917 - the framework calls it by name
+    officer: MayView,
+    office: InOffice,
+    table: str,
+    value: Annotated[str | None, Query(max_length=tracing.MAX_VALUE, description="The total without it.")] = None,
+    from_: Annotated[str | None, Query(alias="from", pattern=_MONTH)] = None,
+    to: Annotated[str | None, Query(pattern=_MONTH)] = None,
+    node: Annotated[str | None, Query(pattern=_ID)] = None,
+    administration: Annotated[str | None, Query(pattern=_ID)] = None,
+    limit: Annotated[int, Query(ge=1, le=tracing.MAX_NAMED)] = 100,
+) -> TracedFigure:
+    """Count a figure anew from what was signed. Logged with the records that are named."""
+    filters = tables.Filters(from_=from_, to=to, node=node, administration=administration)
+    found = tracing.trace(
+        office.database, table, value or None, filters, limit=limit, by=officer.name, now=office.clock()
+    )  # fmt: skip
+    return TracedFigure.model_validate(found.to_json())

@@ -103,6 +103,49 @@ def page(
 
 
 @stats_app.command()
+def trace(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A table of the catalogue, such as by-category.")],
+    value: Annotated[
+        str | None, typer.Argument(help="A value of it, as the table writes it; the total without.")
+    ] = None,
+    from_: From = None,
+    to: To = None,
+    node: Node = None,
+    administration: Administration = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="Name at most so many records.")] = 100,
+    by: By = None,
+) -> None:
+    """Say who contributed a figure, and by which records: counted anew from what they signed."""
+    from node.services.readable import plain
+    from node.services.statistics import tracing
+    from node.services.statistics.tables import Filters
+
+    at = session(context)
+    filters = Filters(from_=from_, to=to, node=node, administration=administration)
+    with at.opened() as home:
+        found = tracing.trace(home.database, name, value, filters, limit=limit, by=officer(by), now=home.clock())
+    if at.out.json:
+        at.out.result(found.to_json())
+        return
+    rows = [
+        (one["node"], part["measure"], f"{part['n']} {part['unit']}".strip())
+        for one in found.to_json()["members"]
+        for part in one["adds"]
+    ]
+    at.out.table(("member", "measure", "contributes"), rows, empty="Nobody contributed to it.")
+    at.out.table(
+        ("node", "id", "version", "title"), [(one.iss, one.rid, one.ver, plain(one.title)) for one in found.parts],
+        empty="No record of it may be named.",
+    )  # fmt: skip
+    if found.not_named:
+        at.out.line(f"{found.not_named} more records are behind it.")
+    if found.waiting:
+        at.out.line(f"{found.waiting} versions are not counted yet.")
+    at.out.line("The table has the same figures." if found.agrees else "The table has other figures: stats check")
+
+
+@stats_app.command()
 def check(context: typer.Context) -> None:
     """Count everything anew from the records and compare: fails when a single figure differs."""
     from node.services.statistics import following

@@ -125,7 +125,7 @@ class Recounted:
         """See `Source`."""
         found: defaultdict[tuple[str, str, str, str, str], int] = defaultdict(int)
         for (month, node, administration), own in self.sums.items():
-            if _passes(filters, month, node, administration):
+            if passes(filters, month, node, administration):
                 for (name, value, measure, unit), n in own.items():
                     if name in {dim, TOTAL}:
                         found[name, value, measure, unit, month if by_month else ""] += n
@@ -135,7 +135,7 @@ class Recounted:
         """See `Source`."""
         found: defaultdict[tuple[str, str], int] = defaultdict(int)
         for (month, node, administration), own in self.sums.items():
-            if _passes(filters, month, node, administration):
+            if passes(filters, month, node, administration):
                 found[node, month] += own.get((TOTAL, "", CASES, ""), 0)
         return [Reported(node, month, n) for (node, month), n in found.items() if n]
 
@@ -209,7 +209,7 @@ def _where(filters: Filters) -> list[ColumnElement[bool]]:
     return found
 
 
-def _passes(filters: Filters, month: str, node: str, administration: str) -> bool:
+def passes(filters: Filters, month: str, node: str, administration: str) -> bool:
     """The same as `_where`, for one sum."""
     if (filters.from_ is not None or filters.to is not None) and month == UNKNOWN:
         return False

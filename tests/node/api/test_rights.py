@@ -16,6 +16,7 @@ ROUTES = {
     ("GET", "/api/v1/records/{rid}/holders"): {F, C, A},
     ("GET", "/api/v1/statistics/{table}"): {F, C},
     ("GET", "/api/v1/statistics/{table}/growth"): {F, C},
+    ("GET", "/api/v1/statistics/{table}/trace"): {F, C},
     ("POST", "/api/v1/statistics/publications"): {C},
     ("POST", "/api/v1/questions"): {F, C},
     ("GET", "/api/v1/find"): {F, C},
