@@ -6,12 +6,18 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from federation.transport import PROBLEM_BASE
 from node.api.models import ProblemBody
 from node.api.problems import WORDS
 from node.errors import CONTENT_TYPE, OWN_BASE, TITLES
 
 ALWAYS: Final = ("unauthenticated", "forbidden", "invalid", "fault", "database-unavailable")
 """Every route of `/api/v1` may answer with these."""
+NAMED: Final = {
+    404: ("not-found", "What is named is not here, or not in use."),
+    410: ("tombstoned", "It was recalled."),
+}
+"""And with these, in the protocol's words: a route may be asked for something that there is not."""
 BODY: Final = ("malformed", "too-large", "unsupported-media-type")
 """And every route with a body with these."""
 
@@ -29,6 +35,11 @@ def answers(model: type[BaseModel], *words: str, status: int = 200, bodied: bool
         examples = told["content"][CONTENT_TYPE]["examples"]
         examples[word] = {"summary": meaning, "value": _example(word)}
         told["description"] = "; ".join(examples)
+    for code, (word, meaning) in NAMED.items():
+        told = problems.setdefault(code, _problem(code))
+        value = {"type": PROBLEM_BASE + word, "title": TITLES[code], "status": code, "detail": meaning}
+        told["content"][CONTENT_TYPE]["examples"][word] = {"summary": meaning, "value": value}
+        told["description"] = "; ".join(told["content"][CONTENT_TYPE]["examples"])
     example = (model.model_config.get("json_schema_extra") or {}).get("example")  # type: ignore[union-attr]
     success = {"description": (model.__doc__ or "").strip(), "content": {"application/json": {"example": example}}}
     return {
