@@ -22,12 +22,13 @@ from node.services.statistics.publication import PublicationRefused, Wishes
 from node.services.statistics.suppression import Catalogue, Cell, Dimension, Rules
 from node.services.statistics.suppression_moves import Grid
 from node.services.stopping import RecallRules
-from node.storage import drafts, exports, publications
+from node.storage import drafts, exports, publications, records
 from node.storage.tables import disclosure
-from tests.factories import make_federation
+from tests.factories import NOW, make_federation
 from tests.federated import Nodes
 from tests.node.statistics.editions import SHOWN, YEAR, Case, made_up, publish, recounted, release
 from tests.node.statistics.tables import narrowed
+from tests.node.statistics.test_following import GROUPS, version
 
 FED = make_federation(["KE", "TZ", "UG", "RILO-ESA"])
 SEIZURES = {"groups": ["case", "goods", "right", "route", "transport"], "when": {"kind": ["seizure"]}}
@@ -469,3 +470,16 @@ def test_an_edition_is_found_by_its_period_and_can_name_nobody():
     assert schema.facets(faulty()).day == "2025-01-01"
     assert schema.nominal == frozenset()
     assert schema.digests == get_schema("seizure/1").digests
+
+
+def test_who_entered_a_case_for_another_is_believed_in_its_own_edition_alone(sqlite_database):
+    cases = [{**GROUPS["case"], "administration": name, "entered_by": "RILO-ESA"} for name in ("BW", "LS", "SZ")]
+    entered = [version({**GROUPS, "case": case}, iss="RILO-ESA") for case in cases]
+    with sqlite_database.write() as connection:
+        records.keep(connection, entered, now=NOW)
+    period = crossing.Period(first="2025-01", last="2025-12")
+    with sqlite_database.read() as connection:
+        own, others = (crossing.count(connection, period, node=node, own=False, now=NOW) for node in ("RILO-ESA", "KE"))
+    root = ("_T",) * len(DIMS)
+    assert set(own.cells[root]) == {("BW",), ("LS",), ("SZ",)}
+    assert (set(others.cells[root]), others.coverage) == ({("RILO-ESA",)}, ("RILO-ESA",))
