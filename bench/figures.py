@@ -41,6 +41,12 @@ FLOORS = {
     # "Bounded": the size does not depend on the number of records; what it is made of is imported code and one batch.
     "review_rss": Floor(300, at_most=True),
     "statistics": Floor(300, at_most=True),
+    "followers_words": Floor(0.12),
+    "followers_sums": Floor(0.12),
+    "followers_caught_up": Floor(10, at_most=True),
+    "followers_words_postgres": Floor(0.12),
+    "followers_sums_postgres": Floor(0.12),
+    "followers_caught_up_postgres": Floor(10, at_most=True),
     "search_filters": Floor(15, at_most=True),
     "search_filters_p95": Floor(100, at_most=True),
     "search_words": Floor(25, at_most=True),

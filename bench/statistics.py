@@ -35,7 +35,7 @@ def run(*, quick: bool) -> list[Figure]:
         database.upgrade()
         for start in range(0, count, BATCH):
             with database.write() as connection:
-                records.keep(connection, [_version(number) for number in range(start, start + BATCH)], now=now)
+                records.keep(connection, [version(number) for number in range(start, start + BATCH)], now=now)
         tell(f"statistics: {count} records are kept")
         began = time.perf_counter()
         while following.follow(database, now=now):
@@ -50,7 +50,8 @@ def run(*, quick: bool) -> list[Figure]:
     return [("statistics", quantile(times, 0.95), "ms"), ("statistics_counted", rate, "records/s")]
 
 
-def _version(number: int) -> NewVersion:
+def version(number: int) -> NewVersion:
+    """A made-up seizure as it is kept after a page was verified."""
     node = NODES[number % len(NODES)]
     groups = data.seizure(number, node)
     disclosures = [
