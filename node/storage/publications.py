@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, func, select
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+_LOCK: Final = 0x7469646500000037
+"""The number of the lock of those who draw."""
 Key = tuple[str, ...]
 
 
@@ -34,6 +36,16 @@ class Drawn:
     values: Mapping[Key, int]
     widths: Mapping[Key, int]
     secondary: frozenset[Key]
+
+
+def lock(connection: Connection) -> None:
+    """Wait for others who draw, before what is out is read; held to the end of the transaction.
+
+    Two who each looked before the other had written would protect their tables against everything but each other's. On
+    SQLite there is one writer, and nothing to do.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def touching(connection: Connection, first: str, last: str) -> list[Drawn]:

@@ -106,6 +106,7 @@ def draw(database: Database, wishes: Wishes, *, node: str, now: int) -> Edition:
             "where there are some"
         )
     with database.write() as connection:
+        publications.lock(connection)
         before = drafts.find(connection, node, KIND, [reference]).get(reference)
         if before is not None and recalls.get(connection, node, before.rid) is not None:
             raise PublicationRefused(f"{reference} was recalled, which ends it; choose another --reference")

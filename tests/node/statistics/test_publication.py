@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+import time
 import zipfile
 from collections import Counter
 from dataclasses import replace
@@ -324,6 +326,33 @@ def test_a_recall_ends_the_edition_and_what_was_out_still_binds_the_next(nodes):
     publish(nodes, replace(YEAR, reference="STAT-2025-NEW"))
     (first,), (second,) = drawn(nodes), drawn(nodes, "STAT-2025-NEW")
     assert first.secondary | first.widths.keys() <= second.secondary | second.widths.keys()
+
+
+def test_two_who_draw_at_once_each_see_what_the_other_has_drawn(nodes, monkeypatch):
+    release(nodes, made_up(30, 40))
+    begun, done, real = threading.Barrier(2), [], publication.suppress
+
+    def slow(*given, **more):  # between the look at what is out and the writing
+        time.sleep(0.5)
+        return real(*given, **more)
+
+    monkeypatch.setattr(publication, "suppress", slow)
+
+    def draw(reference):
+        begun.wait()
+        done.append(publication.draw(
+            nodes.databases["KE"], replace(YEAR, reference=reference), node="KE", now=nodes.now
+        ))  # fmt: skip
+
+    threads = [threading.Thread(target=draw, args=(name,)) for name in ("STAT-A", "STAT-B")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.reference for one in done} == {"STAT-A", "STAT-B"}
+    with nodes.databases["KE"].read() as connection:
+        one, other = publications.touching(connection, "2025-01", "2025-12")
+    assert one.secondary | one.widths.keys() == other.secondary | other.widths.keys()
 
 
 def order(form="csv"):
