@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 
 from node.cli.output import grouped, instant
-from node.cli.session import Refusal, Session, read_input, session
+from node.cli.session import BY_KEY, Refusal, Session, read_input, session
 
 if TYPE_CHECKING:
     from federation.membership import Directory, Status
@@ -127,7 +127,7 @@ def status(
     _done(at, {"id": node, "status": status}, f"{node} is {status}; `directory publish` makes it known.")
 
 
-@directory_app.command("revoke")
+@directory_app.command("revoke", context_settings=BY_KEY)
 def revoke(
     context: typer.Context,
     kid: Annotated[str, typer.Argument(help="The key's id, as the directory lists it.")],

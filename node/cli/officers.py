@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from node.cli.output import instant
-from node.cli.session import Refusal, Session, officer, session
+from node.cli.session import BY_KEY, Refusal, Session, officer, session
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -107,7 +107,7 @@ def list_keys(context: typer.Context) -> None:
     )
 
 
-@officer_app.command("revoke")
+@officer_app.command("revoke", context_settings=BY_KEY)
 def revoke(
     context: typer.Context, kid: Annotated[str, typer.Argument(help="The key, as `officer list` shows it.")]
 ) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from node.app import Home
 
 HOME_VARIABLE: Final = "TIDEWAITER_HOME"
+BY_KEY: Final = {"ignore_unknown_options": True}
+"""Settings of commands that take the id of a key: one in sixty-four begins with a hyphen, and is no option for that."""
 MAX_INPUT_BYTES: Final = 20_000_000
 """Of a file that a command reads whole: policies, cards, pages, directories. Imports have their own limits."""
 

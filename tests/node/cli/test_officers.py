@@ -61,6 +61,15 @@ def test_a_policy_from_its_proposal_to_its_activation_by_signature(run: Callable
     assert run("officer", "revoke", made["kid"], "--json").json == {"revoked": made["kid"]}
 
 
+@pytest.mark.parametrize("kid", ["-Mabc", "--abc", "-h_1"])
+def test_a_key_whose_id_begins_with_a_hyphen_is_a_key_and_no_option(run: Callable[..., Answer], kid: str) -> None:
+    answer = run("officer", "revoke", kid)
+    assert answer.status == 1
+    assert f"{kid} is no key in use" in answer.err
+    answer = run("directory", "revoke", kid, "--since", "2026-01-01", "--reason", "lost")
+    assert "No such option" not in answer.err
+
+
 def test_a_wrong_passphrase_opens_no_key_and_a_short_one_makes_none(run: Callable[..., Answer], tmp_path: Path) -> None:
     secret = tmp_path / "passphrase"
     secret.write_text("short")
